@@ -1,0 +1,3 @@
+//! The inputs: what each gathers, and from which sources.
+
+pub mod socketstat;

@@ -1,0 +1,4 @@
+//! `inputs.socketstat`: one metric a socket.
+
+pub mod socket;
+pub mod source;

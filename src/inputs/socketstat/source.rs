@@ -1,0 +1,54 @@
+//! What a source of sockets is: the seam between the input and whatever reads the system.
+
+use std::time::Instant;
+
+use thiserror::Error;
+
+use super::socket::{Protocol, Socket};
+
+/// Receives each socket of a dump as it is read.
+pub type Sink<'a> = dyn FnMut(&Socket<'_>) + 'a;
+
+/// Why one protocol gave no metrics. The text is one line and quotes what came from outside.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// The source does not work on this host now (not installed, not permitted, not mounted).
+    #[error("{0}")]
+    Unavailable(String),
+    /// This run failed; the next may work.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Something to say about a dump that succeeded. `key` stays the same from gather to gather.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Note {
+    /// To be said once, at the first gather (`I!`): for instance a protocol that the kernel lacks.
+    Info {
+        /// What the message is about, without counts.
+        key: &'static str,
+        /// The message.
+        text: String,
+    },
+    /// Rows that were left out and the like (`W!`, repeats thinned).
+    Warning {
+        /// What the message is about, without counts.
+        key: &'static str,
+        /// The message.
+        text: String,
+    },
+}
+
+/// A way to list the sockets of this host.
+pub trait Source {
+    /// Hands every socket of `protocol` that ss would list without `-a` to `sink`.
+    ///
+    /// # Errors
+    /// When the dump is not whole, by `deadline` at the latest. What was handed over is then dropped by the caller.
+    fn dump(
+        &mut self,
+        protocol: Protocol,
+        deadline: Instant,
+        sink: &mut Sink<'_>,
+    ) -> Result<Vec<Note>, SourceError>;
+}

@@ -1,0 +1,3 @@
+//! Flags, configuration, run, exit code.
+
+fn main() {}
