@@ -3,5 +3,8 @@
 //! Data flows one way: a source reads the system, its parser makes typed rows, the input makes metrics of
 //! them, the filter judges each metric, the line protocol encoder writes it to stdout.
 
+pub mod command;
+pub mod host;
 pub mod inputs;
+pub mod lines;
 pub mod metric;

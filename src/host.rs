@@ -1,0 +1,67 @@
+//! What the process is told about its host: where /proc and /sys are, and where programs are found.
+//!
+//! Read once from the environment and handed on as a value, so that nothing else looks at the environment.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Roots and search path.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// `HOST_PROC` where it is set and not empty.
+    host_proc: Option<PathBuf>,
+    /// `HOST_SYS`, else `/sys`.
+    sys: PathBuf,
+    /// `PATH`, where children are looked up.
+    path: OsString,
+}
+
+impl Host {
+    /// The host as the environment variables `HOST_PROC`, `HOST_SYS` and `PATH` describe it.
+    pub fn from_environment(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
+        let root = |name| lookup(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Self {
+            host_proc: root("HOST_PROC"),
+            sys: root("HOST_SYS").unwrap_or_else(|| PathBuf::from("/sys")),
+            path: lookup("PATH").unwrap_or_default(),
+        }
+    }
+
+    /// The value of `PATH`.
+    #[must_use]
+    pub fn path(&self) -> &std::ffi::OsStr {
+        &self.path
+    }
+
+    /// Whether /proc is another host's (`HOST_PROC` is set), so that this process' own system calls
+    /// do not speak of the same interfaces.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.host_proc.is_some()
+    }
+
+    /// The directory of the network files: `HOST_PROC/1/net` where it exists (the namespace of the host's
+    /// init), else `HOST_PROC/net`; `/proc/net` without `HOST_PROC`.
+    #[must_use]
+    pub fn net_dir(&self) -> PathBuf {
+        match &self.host_proc {
+            None => PathBuf::from("/proc/net"),
+            Some(root) => {
+                let init = root.join("1/net");
+                if init.is_dir() { init } else { root.join("net") }
+            }
+        }
+    }
+
+    /// The directory with one entry an interface.
+    #[must_use]
+    pub fn class_net(&self) -> PathBuf {
+        self.sys.join("class/net")
+    }
+
+    /// The root of /sys.
+    #[must_use]
+    pub fn sys(&self) -> &Path {
+        &self.sys
+    }
+}

@@ -1,0 +1,56 @@
+//! Cuts a stream of chunks into lines, as they arrive and in bounded memory.
+
+/// The longest line that is kept. ss's longest lines are below 4 KiB; a unix path has at most 108 bytes.
+const LONGEST: usize = 64 * 1024;
+
+/// Splits chunks at newlines. A line that spans chunks is carried over; all others are handed on in place.
+#[derive(Debug, Default)]
+pub struct Lines {
+    carry: Vec<u8>,
+    too_long: bool,
+}
+
+impl Lines {
+    /// Takes the next chunk. `each` gets every line that it completes, without its newline, and `None` in the
+    /// place of one of more than 64 KiB.
+    pub fn feed(&mut self, mut chunk: &[u8], each: &mut dyn FnMut(Option<&[u8]>)) {
+        if !self.carry.is_empty() || self.too_long {
+            let Some(end) = memchr::memchr(b'\n', chunk) else {
+                return self.keep(chunk);
+            };
+            let (head, tail) = chunk.split_at(end);
+            self.keep(head);
+            self.finish(each);
+            chunk = tail.get(1..).unwrap_or_default();
+        }
+        while let Some(end) = memchr::memchr(b'\n', chunk) {
+            let (line, tail) = chunk.split_at(end);
+            each((line.len() <= LONGEST).then_some(line));
+            chunk = tail.get(1..).unwrap_or_default();
+        }
+        self.keep(chunk);
+    }
+
+    /// Ends the stream: hands on a last line that has no newline.
+    pub fn finish(&mut self, each: &mut dyn FnMut(Option<&[u8]>)) {
+        if std::mem::take(&mut self.too_long) {
+            each(None);
+        } else if !self.carry.is_empty() {
+            each(Some(&self.carry));
+        }
+        self.carry.clear();
+    }
+
+    fn keep(&mut self, part: &[u8]) {
+        if self.carry.len() + part.len() > LONGEST {
+            self.too_long = true;
+            self.carry.clear();
+        }
+        if !self.too_long {
+            self.carry.extend_from_slice(part);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
