@@ -6,5 +6,9 @@
 pub mod command;
 pub mod host;
 pub mod inputs;
+pub mod line_protocol;
 pub mod lines;
+pub mod logger;
 pub mod metric;
+pub mod output;
+pub mod trigger;

@@ -1,0 +1,159 @@
+//! Log lines on stderr, in the form that Telegraf's `inputs.execd` takes over: `E! [inputs.net] text`.
+//!
+//! Telegraf reads stderr with a line limit of 64 KiB and, past it, not at all; a full pipe would then block this
+//! process. So lines are short, and a line that stderr has no room for is dropped.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::os::fd::AsFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// The longest log line, in bytes, with its end.
+const LONGEST_LINE: usize = 999;
+/// How much of a text from outside is shown, in bytes.
+const LONGEST_QUOTE: usize = 200;
+/// A message that repeats every gather is said the first time and then every so many times.
+const REPEAT: u64 = 60;
+
+/// How grave a message is; the order is Telegraf's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Metrics were lost.
+    Error,
+    /// Something was left out.
+    Warn,
+    /// What a user wants to know once.
+    Info,
+    /// For whoever looks for a fault.
+    Debug,
+}
+
+impl Level {
+    const fn letter(self) -> char {
+        match self {
+            Self::Error => 'E',
+            Self::Warn => 'W',
+            Self::Info => 'I',
+            Self::Debug => 'D',
+        }
+    }
+}
+
+/// The log of one input, or of the process.
+#[derive(Debug)]
+pub struct Logger {
+    name: String,
+    threshold: Level,
+    repeats: HashMap<String, Repeat>,
+}
+
+#[derive(Debug)]
+struct Repeat {
+    count: u64,
+    this_gather: bool,
+}
+
+impl Logger {
+    /// A log whose lines bear `[name]`; what is less grave than `threshold` is not written.
+    #[must_use]
+    pub fn new(name: impl Into<String>, threshold: Level) -> Self {
+        Self { name: name.into(), threshold, repeats: HashMap::new() }
+    }
+
+    /// Writes a message now.
+    pub fn say(&self, level: Level, text: &str) {
+        if level <= self.threshold {
+            write_line(&self.line(level, text));
+        }
+    }
+
+    /// Writes a message that may come up at every gather: the first time and then every 60th, with the count.
+    /// `key` tells messages apart whose numbers differ.
+    pub fn repeat(&mut self, level: Level, key: &str, text: &str) {
+        if level > self.threshold {
+            return;
+        }
+        match self.counted(key) {
+            1 => self.say(level, text),
+            count if count % REPEAT == 0 => self.say(level, &format!("{text} ({count} times)")),
+            _ => {}
+        }
+    }
+
+    /// Ends a gather: a message that did not come up in it counts as new the next time.
+    pub fn end_gather(&mut self) {
+        self.repeats.retain(|_, repeat| std::mem::take(&mut repeat.this_gather));
+    }
+
+    fn counted(&mut self, key: &str) -> u64 {
+        if let Some(repeat) = self.repeats.get_mut(key) {
+            repeat.count += 1;
+            repeat.this_gather = true;
+            return repeat.count;
+        }
+        self.repeats.insert(key.to_owned(), Repeat { count: 1, this_gather: true });
+        1
+    }
+
+    fn line(&self, level: Level, text: &str) -> String {
+        let mut line = String::with_capacity(text.len() + self.name.len() + 8);
+        line.push(level.letter());
+        line.push_str("! [");
+        for part in [self.name.as_str(), "] ", text] {
+            // A control character would end the line or colour a terminal.
+            line.extend(part.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        }
+        cut(&mut line, LONGEST_LINE - 1);
+        line.push('\n');
+        line
+    }
+}
+
+/// Text from outside, fit for a log line: quoted, control characters escaped, cut at 200 bytes.
+#[must_use]
+pub fn quote(text: &[u8]) -> String {
+    let mut quoted = String::from("\"");
+    // Escapes only make it longer, so more than this is never shown.
+    let (head, cut_off) = match text.get(..LONGEST_QUOTE) {
+        Some(head) if text.len() > LONGEST_QUOTE => (head, true),
+        _ => (text, false),
+    };
+    for c in String::from_utf8_lossy(head).chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {
+                // Writing to a string does not fail.
+                let (Ok(()) | Err(_)) = write!(quoted, "{}", c.escape_default());
+            }
+            c => quoted.push(c),
+        }
+    }
+    let too_long = quoted.len() > LONGEST_QUOTE;
+    cut(&mut quoted, LONGEST_QUOTE);
+    quoted.push('"');
+    if cut_off || too_long {
+        quoted.push_str("...");
+    }
+    quoted
+}
+
+/// Shortens to at most `longest` bytes, between two characters.
+fn cut(text: &mut String, longest: usize) {
+    if text.len() > longest {
+        let end = (0..=longest).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        text.truncate(end);
+    }
+}
+
+fn write_line(line: &str) {
+    let stderr = std::io::stderr();
+    let ready = poll(&mut [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)], PollTimeout::ZERO);
+    if ready.is_ok_and(|ready| ready > 0) {
+        // There is no place left to report that stderr cannot be written.
+        let (Ok(_) | Err(_)) = nix::unistd::write(stderr, line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests;
