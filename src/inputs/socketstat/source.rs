@@ -6,8 +6,16 @@ use thiserror::Error;
 
 use super::socket::{Protocol, Socket};
 
-/// Receives each socket of a dump as it is read.
-pub type Sink<'a> = dyn FnMut(&Socket<'_>) + 'a;
+/// Receives the sockets of one dump.
+pub trait Sink {
+    /// Takes the next socket, as it is read.
+    fn socket(&mut self, socket: &Socket<'_>);
+
+    /// Drops every socket taken so far in this dump: the source starts it again from the beginning.
+    ///
+    /// Only netlink does: the kernel says at a dump's end that the tables changed under it.
+    fn restart(&mut self);
+}
 
 /// Why one protocol gave no metrics. The text is one line and quotes what came from outside.
 #[derive(Debug, Error)]
@@ -49,6 +57,6 @@ pub trait Source {
         &mut self,
         protocol: Protocol,
         deadline: Instant,
-        sink: &mut Sink<'_>,
+        sink: &mut dyn Sink,
     ) -> Result<Vec<Note>, SourceError>;
 }
