@@ -10,5 +10,7 @@ pub mod line_protocol;
 pub mod lines;
 pub mod logger;
 pub mod metric;
+pub mod netstat;
 pub mod output;
+pub mod platform;
 pub mod trigger;

@@ -1,4 +1,5 @@
 //! `inputs.socketstat`: one metric a socket.
 
+pub mod netstat;
 pub mod socket;
 pub mod source;

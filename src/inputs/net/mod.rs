@@ -1,0 +1,4 @@
+//! `inputs.net`: one metric an interface.
+
+pub mod counters;
+pub mod netstat;

@@ -1,0 +1,113 @@
+//! Sockets from netstat(1), on FreeBSD, OpenBSD, NetBSD and macOS.
+//!
+//! Each system is asked in the one way that does not cut IPv6 addresses: `-W` on FreeBSD, `-l` on macOS, `-v` on the
+//! others (macOS's `-v` adds a column with blanks in its cells, OpenBSD's `-W` means something else). NetBSD's `-p`
+//! prints statistics, so there both families are listed and the protocol is picked from the rows.
+//!
+//! What ss prints on Linux and netstat does not know is left out: the counters of a connection, and
+//! whether `*` stands for any address of one family or of both.
+
+use std::ffi::OsStr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::socket::{Protocol, Socket};
+use super::source::{Note, Source, SourceError};
+use crate::command::{Children, find_program};
+use crate::netstat::{Program, RunError, command_line};
+use crate::platform::Platform;
+
+pub mod table;
+
+use table::Table;
+
+/// What netstat can list.
+pub const PROTOCOLS: &[Protocol] = &[Protocol::Tcp, Protocol::Udp];
+
+/// The most that one run may print: some 2 million sockets.
+const LIMIT: u64 = 256 * 1024 * 1024;
+
+/// Lists sockets with the netstat of one system.
+#[derive(Debug)]
+pub struct Netstat {
+    platform: Platform,
+    program: Program,
+}
+
+impl Netstat {
+    /// A source that runs the netstat of `platform`, found on `path`.
+    #[must_use]
+    pub fn new(platform: Platform, path: &OsStr, children: Arc<Children>) -> Self {
+        Self { platform, program: Program::new("netstat", path, children) }
+    }
+
+    fn run(
+        &mut self,
+        args: &[&str],
+        protocol: Protocol,
+        deadline: Instant,
+        each: &mut dyn FnMut(&Socket<'_>),
+    ) -> Result<Vec<Note>, SourceError> {
+        let mut table = Table::new(protocol);
+        self.program.run(args, deadline, LIMIT, &mut |line| table.line(line, each)).map_err(|error| {
+            match error {
+                RunError::Missing(text) => SourceError::Unavailable(text),
+                RunError::Failed(text) => SourceError::Failed(text),
+            }
+        })?;
+        let command = command_line("netstat", args);
+        let summary = table.finish().map_err(|text| SourceError::Failed(format!("{command} {text}")))?;
+        let mut notes = Vec::new();
+        if summary.left_out > 0 {
+            let text = format!("{command}: {} rows that cannot be read left out", summary.left_out);
+            notes.push(Note::Warning { key: "netstat rows", text });
+        }
+        if summary.empty {
+            let text = format!("{command} prints nothing: there are no such sockets");
+            notes.push(Note::Info { key: "netstat empty", text });
+        }
+        Ok(notes)
+    }
+}
+
+impl Source for Netstat {
+    fn dump(
+        &mut self,
+        protocol: Protocol,
+        deadline: Instant,
+        sink: &mut super::source::Sink<'_>,
+    ) -> Result<Vec<Note>, SourceError> {
+        let mut notes = Vec::new();
+        for args in runs(self.platform, protocol) {
+            notes.extend(self.run(&args, protocol, deadline, sink)?);
+        }
+        Ok(notes)
+    }
+}
+
+/// The arguments of each run that together list the sockets of `protocol`.
+#[must_use]
+pub fn runs(platform: Platform, protocol: Protocol) -> Vec<[&'static str; 3]> {
+    let name = protocol.name();
+    match platform {
+        Platform::FreeBsd => vec![["-anW", "-p", name]],
+        Platform::MacOs => vec![["-anl", "-p", name]],
+        Platform::OpenBsd => vec![["-anv", "-p", name]],
+        Platform::NetBsd => vec![["-anv", "-f", "inet"], ["-anv", "-f", "inet6"]],
+    }
+}
+
+/// Whether this source can work now: on a system whose netstat is known, with netstat on `path`.
+///
+/// # Errors
+/// Where it cannot: one line that says what is missing.
+pub fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), String> {
+    if platform.is_none() {
+        let names = Platform::ALL.map(Platform::name).join(", ");
+        return Err(format!("the netstat of this system is not known (netstat_platform is none of {names})"));
+    }
+    find_program("netstat", path).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests;

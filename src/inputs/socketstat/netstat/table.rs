@@ -1,0 +1,251 @@
+//! The socket table that `netstat -an` prints, line by line.
+//!
+//! Source: `protopr` in `usr.bin/netstat/inet.c` of FreeBSD and NetBSD and in `netstat.tproj/inet.c` of Apple's
+//! `network_cmds`, `netdomainpr` in `usr.bin/netstat/inet.c` of OpenBSD. All print sections of a title, a header
+//! and rows. The columns' order comes from the header; none of those before the state is ever empty, so
+//! cells are counted from the left. A section's title and header are only printed where it has a row: where there
+//! is no socket at all, nothing is.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::inputs::socketstat::socket::{Protocol, Socket};
+use crate::netstat::{FirstLine, cells, number};
+
+/// Reads one run's output and hands on the sockets of one protocol.
+#[derive(Debug)]
+pub struct Table {
+    protocol: Protocol,
+    first: FirstLine,
+    section: Section,
+    seen_header: bool,
+    left_out: u64,
+    local: Vec<u8>,
+    remote: Vec<u8>,
+}
+
+/// What the last title or header announced.
+#[derive(Clone, Copy, Debug)]
+enum Section {
+    /// Nothing yet, or something else than a table of Internet sockets.
+    Other,
+    /// A table with these columns.
+    Sockets(Columns),
+}
+
+/// At which cell of a row each column stands.
+#[derive(Clone, Copy, Debug)]
+struct Columns {
+    recv_q: Option<usize>,
+    send_q: Option<usize>,
+    local: usize,
+    remote: usize,
+    state: Option<usize>,
+}
+
+/// What the first cell of a row says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proto {
+    Known(Protocol),
+    /// A socket of another kind: `icm4`, `ip6`, `ip 4` (two cells), `divert`.
+    Other,
+}
+
+/// What came of a whole output.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// How many rows were left out because they could not be read.
+    pub left_out: u64,
+    /// Nothing was printed, which is how netstat says that there is no socket of the kind.
+    pub empty: bool,
+}
+
+impl Table {
+    /// A reader for the sockets of `protocol`, tcp or udp.
+    #[must_use]
+    pub fn new(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            first: FirstLine::default(),
+            section: Section::Other,
+            seen_header: false,
+            left_out: 0,
+            local: Vec::new(),
+            remote: Vec::new(),
+        }
+    }
+
+    /// Takes the next line; `None` stands for one too long to be kept.
+    pub fn line(&mut self, line: Option<&[u8]>, each: &mut dyn FnMut(&Socket<'_>)) {
+        let Some(line) = line else {
+            self.left_out += 1;
+            return;
+        };
+        self.first.see(line);
+        match cells(line).next() {
+            // FreeBSD and macOS end a table that changed meanwhile with `Some tcp sockets may have been deleted.`
+            None | Some(b"Some") => {}
+            Some(b"Active") => self.section = Section::Other,
+            Some(b"Proto") => {
+                self.section = Columns::of(line, self.protocol).map_or(Section::Other, Section::Sockets);
+                self.seen_header |= matches!(self.section, Section::Sockets(_));
+            }
+            Some(proto) => {
+                if let Section::Sockets(columns) = self.section
+                    && self.row(columns, proto, line, each).is_none()
+                {
+                    self.left_out += 1;
+                }
+            }
+        }
+    }
+
+    /// Ends the output.
+    ///
+    /// # Errors
+    /// Where it was no table of sockets: its first line, quoted.
+    pub fn finish(self) -> Result<Summary, String> {
+        match self.first.quoted() {
+            Some(first) if !self.seen_header => {
+                Err(format!("printed no table of {} sockets: it begins with {first}", self.protocol))
+            }
+            first => Ok(Summary { left_out: self.left_out, empty: first.is_none() }),
+        }
+    }
+
+    /// Reads one row. `None` where it cannot be read.
+    fn row(
+        &mut self,
+        columns: Columns,
+        proto: &[u8],
+        line: &[u8],
+        each: &mut dyn FnMut(&Socket<'_>),
+    ) -> Option<()> {
+        if proto_of(proto)? != Proto::Known(self.protocol) {
+            return Some(());
+        }
+        let cell = |column: usize| cells(line).nth(column);
+        let queue = |column: Option<usize>| match column {
+            None => Some(None),
+            Some(column) => number(cell(column)?).map(Some),
+        };
+        let (recv_q, send_q) = (queue(columns.recv_q)?, queue(columns.send_q)?);
+        let local_port = split_address(cell(columns.local)?, &mut self.local)?;
+        let remote_port = split_address(cell(columns.remote)?, &mut self.remote)?;
+        let state = match columns.state.filter(|_| self.protocol.has_state()) {
+            Some(column) => state_of(cell(column)?)?,
+            // A datagram socket is connected where it has a peer.
+            None if self.remote == b"*" => State::LeftOut,
+            None => State::Named(""),
+        };
+        if let State::Named(state) = state {
+            each(&Socket {
+                local_addr: &self.local,
+                local_port,
+                remote_addr: &self.remote,
+                remote_port,
+                state: state.as_bytes(),
+                recv_q,
+                send_q,
+                ..Socket::default()
+            });
+        }
+        Some(())
+    }
+}
+
+impl Columns {
+    /// Reads a header: `Proto Recv-Q Send-Q Local Address Foreign Address (state)`, where `State` and `TCP-State`
+    /// are other spellings of the last, and other columns may stand between or after. `None` where the addresses,
+    /// or the state of a protocol that has one, are not among them.
+    fn of(line: &[u8], protocol: Protocol) -> Option<Self> {
+        let (mut recv_q, mut send_q, mut local, mut remote, mut state) = (None, None, None, None, None);
+        let names = cells(line)
+            // The second word of a column's name; what it runs together with is the next column.
+            .map(|name| name.strip_prefix(b"Address").unwrap_or(name))
+            .filter(|name| !name.is_empty());
+        for (column, name) in names.enumerate() {
+            let known = match name {
+                b"Recv-Q" => &mut recv_q,
+                b"Send-Q" => &mut send_q,
+                b"Local" => &mut local,
+                b"Foreign" => &mut remote,
+                b"(state)" | b"State" | b"TCP-State" => &mut state,
+                _ => continue,
+            };
+            // macOS has a second column `state` with -v: the first is the connection's.
+            known.get_or_insert(column);
+        }
+        if protocol.has_state() && state.is_none() {
+            return None;
+        }
+        Some(Self { recv_q, send_q, local: local?, remote: remote?, state })
+    }
+}
+
+/// Reads a protocol cell: `tcp`, `tcp4`, `tcp6`, `tcp46` (both families), `toe4` (FreeBSD: a TCP connection that the
+/// network card runs), `udp` likewise. `None` where it is no name of a protocol.
+fn proto_of(cell: &[u8]) -> Option<Proto> {
+    let name =
+        [&b"46"[..], b"4", b"6"].into_iter().find_map(|family| cell.strip_suffix(family)).unwrap_or(cell);
+    match name {
+        b"tcp" | b"toe" => Some(Proto::Known(Protocol::Tcp)),
+        b"udp" => Some(Proto::Known(Protocol::Udp)),
+        _ => (!name.is_empty() && name.iter().all(u8::is_ascii_lowercase)).then_some(Proto::Other),
+    }
+}
+
+/// What a row's state means for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// ss does not list such a socket without `-a`.
+    LeftOut,
+    /// The state in ss's words; empty for a state that has no name.
+    Named(&'static str),
+}
+
+/// Reads a state of `tcpstates` in `netinet/tcp_fsm.h`, or the number that stands for one that netstat does not know.
+/// FreeBSD adds `*` to the state of a connection that has yet to send its SYN or FIN.
+fn state_of(cell: &[u8]) -> Option<State> {
+    let state = match cell.strip_suffix(b"*").unwrap_or(cell) {
+        b"CLOSED" | b"LISTEN" | b"TIME_WAIT" => return Some(State::LeftOut),
+        b"SYN_SENT" => "SYN-SENT",
+        b"SYN_RCVD" => "SYN-RECV",
+        b"ESTABLISHED" => "ESTAB",
+        b"CLOSE_WAIT" => "CLOSE-WAIT",
+        b"FIN_WAIT_1" => "FIN-WAIT-1",
+        b"CLOSING" => "CLOSING",
+        b"LAST_ACK" => "LAST-ACK",
+        b"FIN_WAIT_2" => "FIN-WAIT-2",
+        other => {
+            number(other.strip_prefix(b"-").unwrap_or(other))?;
+            ""
+        }
+    };
+    Some(State::Named(state))
+}
+
+/// Splits an address cell at its last dot, returns the port and writes the address as ss would: an IPv6 address in
+/// brackets, its zone after them. `*` stands for any on either side and stays: netstat does not say of which family,
+/// and ss prints `*` for a socket of both. `None` where it is no address and port.
+fn split_address<'a>(cell: &'a [u8], address: &mut Vec<u8>) -> Option<&'a [u8]> {
+    let dot = memchr::memrchr(b'.', cell)?;
+    let (host, port) = (cell.get(..dot)?, cell.get(dot + 1..)?);
+    if port != b"*" && number(port).is_none_or(|port| port > u64::from(u16::MAX)) {
+        return None;
+    }
+    let zone = memchr::memchr(b'%', host).unwrap_or(host.len());
+    let (ip, zone) = host.split_at(zone);
+    let text = std::str::from_utf8(ip).ok()?;
+    address.clear();
+    if text.parse::<Ipv6Addr>().is_ok() {
+        address.push(b'[');
+        address.extend_from_slice(ip);
+        address.push(b']');
+    } else if text == "*" || text.parse::<Ipv4Addr>().is_ok() {
+        address.extend_from_slice(ip);
+    } else {
+        return None;
+    }
+    address.extend_from_slice(zone);
+    Some(port)
+}

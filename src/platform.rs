@@ -1,0 +1,45 @@
+//! The systems whose netstat(1) is known, by the names that `netstat_platform` uses.
+
+/// A system whose netstat prints what Linux has in /proc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// FreeBSD.
+    FreeBsd,
+    /// OpenBSD.
+    OpenBsd,
+    /// NetBSD.
+    NetBsd,
+    /// macOS.
+    MacOs,
+}
+
+impl Platform {
+    /// Every platform, in the order of the documentation.
+    pub const ALL: [Self; 4] = [Self::FreeBsd, Self::OpenBsd, Self::NetBsd, Self::MacOs];
+
+    /// The name in the configuration, which is also the one that Rust knows the system by.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FreeBsd => "freebsd",
+            Self::OpenBsd => "openbsd",
+            Self::NetBsd => "netbsd",
+            Self::MacOs => "macos",
+        }
+    }
+
+    /// The platform of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|platform| platform.name() == name)
+    }
+
+    /// The platform that this binary was built for; `None` on Linux and others.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        Self::from_name(std::env::consts::OS)
+    }
+}
+
+#[cfg(test)]
+mod tests;
