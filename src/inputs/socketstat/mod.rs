@@ -1,4 +1,10 @@
 //! `inputs.socketstat`: one metric a socket.
 
+pub mod address;
+pub mod interfaces;
+pub mod netid;
+#[cfg(target_os = "linux")]
+pub mod netlink;
 pub mod socket;
 pub mod source;
+pub mod state;
