@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod host;
+pub mod filter;
 pub mod inputs;
 pub mod line_protocol;
 pub mod lines;
@@ -14,3 +15,4 @@ pub mod netstat;
 pub mod output;
 pub mod platform;
 pub mod trigger;
+mod quote;

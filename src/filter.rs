@@ -1,0 +1,3 @@
+//! Telegraf's metric filter.
+
+pub mod glob;
