@@ -43,7 +43,7 @@ pub enum CommandError {
     #[error("cannot start: {0}")]
     Start(std::io::Error),
     /// The deadline passed.
-    #[error("did not finish before its deadline")]
+    #[error("timed out before its end (option timeout)")]
     Deadline {
         /// The start of the child's stderr.
         stderr: Vec<u8>,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct Host {
     /// `HOST_PROC` where it is set and not empty.
-    host_proc: Option<PathBuf>,
+    other_proc: Option<PathBuf>,
     /// `HOST_SYS`, else `/sys`.
     sys: PathBuf,
     /// `PATH`, where children are looked up.
@@ -21,7 +21,7 @@ impl Host {
     pub fn from_environment(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
         let root = |name| lookup(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         Self {
-            host_proc: root("HOST_PROC"),
+            other_proc: root("HOST_PROC"),
             sys: root("HOST_SYS").unwrap_or_else(|| PathBuf::from("/sys")),
             path: lookup("PATH").unwrap_or_default(),
         }
@@ -37,14 +37,14 @@ impl Host {
     /// do not speak of the same interfaces.
     #[must_use]
     pub fn is_foreign(&self) -> bool {
-        self.host_proc.is_some()
+        self.other_proc.is_some()
     }
 
     /// The directory of the network files: `HOST_PROC/1/net` where it exists (the namespace of the host's
     /// init), else `HOST_PROC/net`; `/proc/net` without `HOST_PROC`.
     #[must_use]
     pub fn net_dir(&self) -> PathBuf {
-        match &self.host_proc {
+        match &self.other_proc {
             None => PathBuf::from("/proc/net"),
             Some(root) => {
                 let init = root.join("1/net");

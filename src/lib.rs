@@ -3,9 +3,13 @@
 //! Data flows one way: a source reads the system, its parser makes typed rows, the input makes metrics of
 //! them, the filter judges each metric, the line protocol encoder writes it to stdout.
 
+pub mod accumulator;
+pub mod agent;
+pub mod cli;
 pub mod command;
-pub mod host;
+pub mod config;
 pub mod filter;
+pub mod host;
 pub mod inputs;
 pub mod line_protocol;
 pub mod lines;
@@ -15,4 +19,3 @@ pub mod netstat;
 pub mod output;
 pub mod platform;
 pub mod trigger;
-mod quote;

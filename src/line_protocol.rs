@@ -1,4 +1,4 @@
-//! The encoder of InfluxDB line protocol, as Telegraf's influx parser reads it.
+//! The encoder of InfluxDB's line protocol, as Telegraf's influx parser reads it.
 //!
 //! Format: <https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/>. White space that the
 //! format cannot carry in a key or tag is written as Telegraf's own serializer writes it (`\n` as backslash

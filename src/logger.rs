@@ -75,8 +75,8 @@ impl Logger {
             return;
         }
         match self.counted(key) {
-            1 => self.say(level, text),
-            count if count % REPEAT == 0 => self.say(level, &format!("{text} ({count} times)")),
+            Some(1) => self.say(level, text),
+            Some(count) if count % REPEAT == 0 => self.say(level, &format!("{text} ({count} times)")),
             _ => {}
         }
     }
@@ -86,14 +86,14 @@ impl Logger {
         self.repeats.retain(|_, repeat| std::mem::take(&mut repeat.this_gather));
     }
 
-    fn counted(&mut self, key: &str) -> u64 {
+    /// In how many gathers in a row the message came up; `None` if it has already in this one.
+    fn counted(&mut self, key: &str) -> Option<u64> {
         if let Some(repeat) = self.repeats.get_mut(key) {
-            repeat.count += 1;
-            repeat.this_gather = true;
-            return repeat.count;
+            repeat.count += u64::from(!repeat.this_gather);
+            return (!std::mem::replace(&mut repeat.this_gather, true)).then_some(repeat.count);
         }
         self.repeats.insert(key.to_owned(), Repeat { count: 1, this_gather: true });
-        1
+        Some(1)
     }
 
     fn line(&self, level: Level, text: &str) -> String {

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use self::split::Split;
 use self::syntax::Token;
-use crate::quote::quote;
+use crate::logger::quote;
 
 mod split;
 mod syntax;

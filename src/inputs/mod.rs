@@ -2,3 +2,57 @@
 
 pub mod net;
 pub mod socketstat;
+
+use std::sync::Arc;
+
+use crate::accumulator::Accumulator;
+use crate::command::Children;
+use crate::config::{ConfigError, Known, Section};
+use crate::host::Host;
+use crate::output::OutputError;
+
+/// Something that gathers metrics.
+pub trait Input {
+    /// Gathers once. What fails is reported to the accumulator and costs nothing else.
+    ///
+    /// # Errors
+    /// When nobody reads the metrics any more.
+    fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), OutputError>;
+}
+
+/// What inputs need of the process and its host.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// Roots and search path.
+    pub host: Arc<Host>,
+    /// Runs children.
+    pub children: Arc<Children>,
+}
+
+/// How an input is made from its section.
+type New = fn(&Section, &Environment) -> Result<Box<dyn Input>, ConfigError>;
+
+/// The registry: each input by name, with its options.
+const REGISTRY: &[(Known, New)] = &[
+    (Known { name: "net", options: net::OPTIONS }, net::new),
+    (Known { name: "socketstat", options: socketstat::OPTIONS }, socketstat::new),
+];
+
+/// The inputs that a configuration may name.
+#[must_use]
+pub fn known() -> Vec<Known> {
+    REGISTRY.iter().map(|(known, _)| *known).collect()
+}
+
+/// Makes the input of a section.
+///
+/// # Errors
+/// When one of its options has a value that is not allowed.
+pub fn new(section: &Section, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
+    for (known, new) in REGISTRY {
+        if known.name == section.name {
+            return new(section, environment);
+        }
+    }
+    unreachable!("a section is only made for a known input")
+}

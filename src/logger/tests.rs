@@ -26,11 +26,12 @@ fn repeats_are_counted_until_a_gather_without_them() {
     let counts: Vec<u64> = (0..3)
         .map(|_| {
             let count = logger.counted("key");
+            assert_eq!(logger.counted("key"), None, "once a gather");
             logger.end_gather();
-            count
+            count.unwrap()
         })
         .collect();
     assert_eq!(counts, [1, 2, 3]);
     logger.end_gather();
-    assert_eq!(logger.counted("key"), 1);
+    assert_eq!(logger.counted("key"), Some(1));
 }

@@ -44,6 +44,6 @@ pub struct Interface<'a> {
     pub name: &'a [u8],
     /// Its counters.
     pub counters: Counters,
-    /// Whether it is up; `None` where the source does not know, and then it counts as up.
+    /// Whether it is up, where the source knows.
     pub up: Option<bool>,
 }

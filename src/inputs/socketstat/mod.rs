@@ -1,11 +1,187 @@
 //! `inputs.socketstat`: one metric a socket.
 
-pub mod netstat;
 pub mod address;
+pub mod choice;
 pub mod interfaces;
 pub mod netid;
 #[cfg(target_os = "linux")]
 pub mod netlink;
+pub mod netstat;
 pub mod socket;
 pub mod source;
+pub mod sources;
+pub mod ss;
 pub mod state;
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::{Environment, Input};
+use crate::accumulator::{Accumulator, Mark};
+use crate::config::duration::GoDuration;
+use crate::config::{ConfigError, OptionError, Section, Strings};
+use crate::logger::{Level, quote};
+use crate::output::OutputError;
+use crate::platform::Platform;
+use choice::Choice;
+use socket::{Protocol, Socket};
+use source::{Note, Sink, SourceError};
+use sources::{Context, SOURCES};
+
+/// The names of this input's options.
+pub const OPTIONS: &[&str] = &["protocols", "timeout", "source", "netstat_platform"];
+
+/// The options as they stand in the file.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    protocols: Strings,
+    timeout: GoDuration,
+    source: String,
+    netstat_platform: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            protocols: Strings::default(),
+            timeout: GoDuration(Duration::from_secs(1)),
+            source: String::from("auto"),
+            netstat_platform: None,
+        }
+    }
+}
+
+/// The input.
+struct Socketstat {
+    protocols: Vec<Protocol>,
+    timeout: Duration,
+    choice: Choice,
+    /// What was said once and for all.
+    said: HashSet<(Protocol, &'static str)>,
+}
+
+/// Makes the input from its section.
+///
+/// # Errors
+/// When an option's value is not allowed.
+pub fn new(section: &Section, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
+    let options: Options = section.options()?;
+    let fault = |key, message| section.error(&OptionError { key, message });
+    let protocols = protocols(&options.protocols.0).map_err(|message| fault("protocols", message))?;
+    let GoDuration(timeout) = options.timeout;
+    if timeout.is_zero() {
+        return Err(fault("timeout", String::from("must be more than 0, for instance \"1s\"")));
+    }
+    let platform = match &options.netstat_platform {
+        None => Platform::current(),
+        Some(name) => Some(Platform::of_option(name).map_err(|message| fault("netstat_platform", message))?),
+    };
+    let context = Context { environment: environment.clone(), platform };
+    let choice = Choice::new(&options.source, context).map_err(|message| fault("source", message))?;
+    choice.check(&protocols).map_err(|message| fault("protocols", message))?;
+    Ok(Box::new(Socketstat { protocols, timeout, choice, said: HashSet::new() }))
+}
+
+/// Telegraf takes tcp and udp where none is named.
+fn protocols(names: &[String]) -> Result<Vec<Protocol>, String> {
+    let mut protocols = Vec::new();
+    for name in names {
+        let protocol = Protocol::from_name(name).ok_or_else(|| {
+            let allowed = Protocol::ALL.map(Protocol::name).join(", ");
+            format!("unknown protocol {}; allowed are {allowed}", quote(name.as_bytes()))
+        })?;
+        if !protocols.contains(&protocol) {
+            protocols.push(protocol);
+        }
+    }
+    if protocols.is_empty() {
+        protocols.extend([Protocol::Tcp, Protocol::Udp]);
+    }
+    Ok(protocols)
+}
+
+impl Input for Socketstat {
+    fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), OutputError> {
+        for protocol in self.protocols.clone() {
+            self.gather_protocol(protocol, accumulator);
+            accumulator.flush()?;
+        }
+        Ok(())
+    }
+}
+
+impl Socketstat {
+    /// All or nothing: an error drops what came before it. A source that is gone is replaced, once for each
+    /// that there is.
+    fn gather_protocol(&mut self, protocol: Protocol, accumulator: &mut Accumulator<'_>) {
+        for _ in SOURCES {
+            let chosen = match self.choice.source(accumulator) {
+                Ok(chosen) => chosen,
+                Err(error) => return accumulator.error(&error),
+            };
+            if !chosen.registration.protocols.contains(&protocol) {
+                let text = format!("source {} cannot give {protocol}", chosen.registration.name);
+                return self.say_once(accumulator, Level::Warn, protocol, "not of this source", &text);
+            }
+            let mark = accumulator.mark();
+            let mut sink = Metrics { accumulator, protocol, mark };
+            let outcome = chosen.source.dump(protocol, Instant::now() + self.timeout, &mut sink);
+            match outcome {
+                Ok(notes) => return self.pass_on(notes, protocol, accumulator),
+                Err(SourceError::Failed(error)) => {
+                    accumulator.rollback(mark);
+                    return accumulator.error(&error);
+                }
+                Err(SourceError::Unavailable(error)) => {
+                    accumulator.rollback(mark);
+                    self.choice.lost(error);
+                }
+            }
+        }
+        accumulator.error(&self.choice.last_error());
+    }
+
+    fn pass_on(&mut self, notes: Vec<Note>, protocol: Protocol, accumulator: &mut Accumulator<'_>) {
+        for note in notes {
+            match note {
+                Note::Info { key, text } => self.say_once(accumulator, Level::Info, protocol, key, &text),
+                Note::Warning { key, text } => {
+                    accumulator.remark(Level::Warn, &format!("{protocol} {key}"), &text);
+                }
+            }
+        }
+    }
+
+    fn say_once(
+        &mut self,
+        accumulator: &Accumulator<'_>,
+        level: Level,
+        protocol: Protocol,
+        key: &'static str,
+        text: &str,
+    ) {
+        if self.said.insert((protocol, key)) {
+            accumulator.say(level, text);
+        }
+    }
+}
+
+/// Turns the sockets of one dump into metrics.
+struct Metrics<'a, 'b> {
+    accumulator: &'a mut Accumulator<'b>,
+    protocol: Protocol,
+    mark: Mark,
+}
+
+impl Sink for Metrics<'_, '_> {
+    fn socket(&mut self, socket: &Socket<'_>) {
+        socket.metric(self.protocol, &mut |metric| self.accumulator.add(metric));
+    }
+
+    fn restart(&mut self) {
+        self.accumulator.rollback(self.mark);
+    }
+}

@@ -1,0 +1,173 @@
+//! Telegraf's options for every plugin.
+//!
+//! Source: the chapters "Plugins" and "Metric filtering" of Telegraf's `docs/CONFIGURATION.md`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::OptionError;
+use super::duration::GoDuration;
+use crate::filter::{Filter, FilterOptions};
+use crate::logger::Level;
+
+/// The names of these options.
+pub(super) const KEYS: &[&str] = &[
+    "alias",
+    "name_override",
+    "name_prefix",
+    "name_suffix",
+    "tags",
+    "precision",
+    "log_level",
+    "namepass",
+    "namedrop",
+    "namepass_separator",
+    "namedrop_separator",
+    "fieldinclude",
+    "fieldpass",
+    "fieldexclude",
+    "fielddrop",
+    "tagpass",
+    "tagdrop",
+    "taginclude",
+    "tagexclude",
+];
+
+/// What to do about an option of Telegraf's that has no place here.
+pub(super) fn misplaced(key: &str) -> Option<&'static str> {
+    match key {
+        "interval" | "collection_jitter" | "collection_offset" => {
+            Some("not supported here: Telegraf starts each gather, so put it into [[inputs.execd]]")
+        }
+        "metricpass" => Some(
+            "not supported here: put it into [[inputs.execd]], or use namepass, namedrop, tagpass or tagdrop",
+        ),
+        _ => None,
+    }
+}
+
+/// The options of one section, checked.
+#[derive(Debug, Default)]
+pub struct Global {
+    /// Tells sections of one input apart in the log; empty: none.
+    pub alias: String,
+    /// Replaces the measurement's name; empty: does not.
+    pub name_override: String,
+    /// Put before the name.
+    pub name_prefix: String,
+    /// Put behind the name.
+    pub name_suffix: String,
+    /// Tags to add, sorted by key.
+    pub tags: Vec<(String, String)>,
+    /// What timestamps are rounded to; zero: not.
+    pub precision: Duration,
+    /// What this section logs; `None`: what the process does.
+    pub log_level: Option<Level>,
+    /// Which metrics, tags and fields are written.
+    pub filter: Filter,
+}
+
+impl Global {
+    pub(super) fn new(options: Options) -> Result<Self, OptionError> {
+        let Options { mut fieldinclude, mut fieldexclude, .. } = options;
+        let list = |Strings(list)| list;
+        let table = |table: Option<BTreeMap<String, Strings>>| {
+            table.unwrap_or_default().into_iter().map(|(tag, Strings(values))| (tag, values)).collect()
+        };
+        // Telegraf puts the old name's patterns first; the order is of no consequence.
+        fieldinclude.0.extend(options.fieldpass.0);
+        fieldexclude.0.extend(options.fielddrop.0);
+        let filter = Filter::compile(FilterOptions {
+            namepass: list(options.namepass),
+            namedrop: list(options.namedrop),
+            namepass_separator: options.namepass_separator,
+            namedrop_separator: options.namedrop_separator,
+            fieldinclude: list(fieldinclude),
+            fieldexclude: list(fieldexclude),
+            taginclude: list(options.taginclude),
+            tagexclude: list(options.tagexclude),
+            tagpass: table(options.tagpass),
+            tagdrop: table(options.tagdrop),
+        })
+        .map_err(|error| OptionError { key: error.key, message: error.cause.to_string() })?;
+        Ok(Self {
+            alias: options.alias,
+            name_override: options.name_override,
+            name_prefix: options.name_prefix,
+            name_suffix: options.name_suffix,
+            tags: options.tags.into_iter().collect(),
+            precision: options.precision.map_or(Duration::ZERO, |GoDuration(precision)| precision),
+            log_level: options.log_level.map(level).transpose()?,
+            filter,
+        })
+    }
+}
+
+fn level(name: String) -> Result<Level, OptionError> {
+    match name.to_ascii_lowercase().as_str() {
+        "error" => Ok(Level::Error),
+        "warn" => Ok(Level::Warn),
+        "info" => Ok(Level::Info),
+        "debug" | "trace" => Ok(Level::Debug),
+        _ => Err(OptionError {
+            key: "log_level",
+            message: format!("unknown level {name:?}; allowed are error, warn, info, debug, trace"),
+        }),
+    }
+}
+
+/// The options as they stand in the file.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[derive(Default)]
+pub(super) struct Options {
+    alias: String,
+    name_override: String,
+    name_prefix: String,
+    name_suffix: String,
+    tags: BTreeMap<String, String>,
+    precision: Option<GoDuration>,
+    log_level: Option<String>,
+    namepass: Strings,
+    namedrop: Strings,
+    namepass_separator: String,
+    namedrop_separator: String,
+    fieldinclude: Strings,
+    fieldpass: Strings,
+    fieldexclude: Strings,
+    fielddrop: Strings,
+    tagpass: Option<BTreeMap<String, Strings>>,
+    tagdrop: Option<BTreeMap<String, Strings>>,
+    taginclude: Strings,
+    tagexclude: Strings,
+}
+
+/// An array of strings, with an error that says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Strings(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for Strings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Array;
+        impl<'de> Visitor<'de> for Array {
+            type Value = Strings;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of strings")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Strings, A::Error> {
+                let mut strings = Vec::new();
+                while let Some(string) = values.next_element()? {
+                    strings.push(string);
+                }
+                Ok(Strings(strings))
+            }
+        }
+        deserializer.deserialize_seq(Array)
+    }
+}

@@ -1,0 +1,238 @@
+//! The source `procfs`: `/proc/net/dev` and `/proc/net/snmp`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::counters::{COUNTERS, Counter, Counters, Interface};
+use super::source::{Sink, Source};
+use crate::host::Host;
+use crate::lines;
+use crate::logger::quote;
+
+/// More protocol counters than any kernel has; what is above is garbage.
+const MOST_PROTOCOL_COUNTERS: usize = 4096;
+
+/// Reads the two files from the host's /proc.
+pub struct Procfs {
+    host: Arc<Host>,
+    protocols: bool,
+}
+
+impl Procfs {
+    /// A source that also reads the protocol counters if `protocols`.
+    #[must_use]
+    pub fn new(host: Arc<Host>, protocols: bool) -> Self {
+        Self { host, protocols }
+    }
+}
+
+/// Whether the table of interfaces can be read.
+///
+/// # Errors
+/// One line that says what is missing.
+pub fn probe(host: &Host) -> Result<(), String> {
+    let path = host.net_dir().join("dev");
+    std::fs::File::open(&path).map(|_| ()).map_err(|error| unreadable(&path, &error))
+}
+
+fn unreadable(path: &std::path::Path, error: &std::io::Error) -> String {
+    format!("cannot read {}: {error} (set HOST_PROC to where the host's /proc is mounted)", path.display())
+}
+
+impl Source for Procfs {
+    fn read(&mut self, _: Instant, sink: &mut dyn Sink) -> Result<(), String> {
+        let directory = self.host.net_dir();
+        let outcome = read_devices(&directory.join("dev"), sink);
+        if self.protocols {
+            read_protocols(&directory.join("snmp"), sink);
+        }
+        outcome
+    }
+}
+
+fn read_devices(path: &std::path::Path, sink: &mut dyn Sink) -> Result<(), String> {
+    let mut devices = Devices::default();
+    lines::of_file(path, &mut |line| {
+        if let Some(interface) = devices.line(line) {
+            sink.interface(&interface);
+        }
+    })
+    .map_err(|error| unreadable(path, &error))?;
+    if !devices.has_header() {
+        return Err(format!("{} is no table of interfaces", path.display()));
+    }
+    if devices.left_out > 0 {
+        let first = quote(&devices.first_left_out);
+        let text =
+            format!("{}: left out {} lines that are no interface's, the first {first}", path.display(), devices.left_out);
+        sink.left_out("lines left out", &text);
+    }
+    Ok(())
+}
+
+fn read_protocols(path: &std::path::Path, sink: &mut dyn Sink) {
+    let mut parser = ProtocolCounters::default();
+    if let Err(error) = lines::of_file(path, &mut |line| parser.line(line)) {
+        sink.absent("snmp", &format!("no protocol statistics: {}: {error}", path.display()));
+        return;
+    }
+    let (counters, left_out) = parser.finish();
+    if left_out > 0 || counters.is_empty() {
+        sink.absent("snmp", &format!("{}: {left_out} lines or values are no protocol statistics", path.display()));
+    }
+    sink.protocols(&counters);
+}
+
+/// The parser of `/proc/net/dev`: two header lines, then a line an interface.
+///
+/// Source of the format: `dev_seq_show` in the kernel's `net/core/net-procfs.c`. The columns are known by the
+/// names in the second header line; before 2.6 a number could follow the colon without a space.
+#[derive(Debug, Default)]
+pub struct Devices {
+    columns: Option<[usize; COUNTERS.len()]>,
+    /// Lines that are no interface's, and the first of them.
+    pub left_out: u64,
+    /// The first of them.
+    pub first_left_out: Vec<u8>,
+}
+
+impl Devices {
+    /// Takes the next line; `None` is one too long to be the kernel's.
+    pub fn line<'a>(&mut self, line: Option<&'a [u8]>) -> Option<Interface<'a>> {
+        let text = line.unwrap_or(b"(a line of more than 64 KiB)");
+        if text.trim_ascii().is_empty() {
+            return None;
+        }
+        let Some(columns) = &self.columns else {
+            self.columns = line.and_then(columns_of_header);
+            return None;
+        };
+        let interface = line.and_then(|line| interface_of(columns, line));
+        if interface.is_none() {
+            if self.left_out == 0 {
+                self.first_left_out = text.get(..512).unwrap_or(text).to_vec();
+            }
+            self.left_out += 1;
+        }
+        interface
+    }
+
+    /// Whether the header has been seen: without it this is no table of interfaces.
+    #[must_use]
+    pub fn has_header(&self) -> bool {
+        self.columns.is_some()
+    }
+}
+
+/// The places of the counters behind the colon, from ` face |bytes packets ...|bytes packets ...`.
+fn columns_of_header(line: &[u8]) -> Option<[usize; COUNTERS.len()]> {
+    let text = std::str::from_utf8(line).ok()?;
+    let mut parts = text.split('|').skip(1);
+    let received: Vec<&str> = parts.next()?.split_whitespace().collect();
+    let sent: Vec<&str> = parts.next()?.split_whitespace().collect();
+    let place = |columns: &[&str], name| columns.iter().position(|column| *column == name);
+    let mut places = [0; COUNTERS.len()];
+    for (counter, of_sent, name) in [
+        (Counter::BytesSent, true, "bytes"),
+        (Counter::BytesRecv, false, "bytes"),
+        (Counter::PacketsSent, true, "packets"),
+        (Counter::PacketsRecv, false, "packets"),
+        (Counter::ErrIn, false, "errs"),
+        (Counter::ErrOut, true, "errs"),
+        (Counter::DropIn, false, "drop"),
+        (Counter::DropOut, true, "drop"),
+    ] {
+        places[counter.index()] =
+            if of_sent { received.len() + place(&sent, name)? } else { place(&received, name)? };
+    }
+    Some(places)
+}
+
+/// Splits at the last colon: an alias' name (`eth0:1`) has one of its own.
+fn interface_of<'a>(columns: &[usize; COUNTERS.len()], line: &'a [u8]) -> Option<Interface<'a>> {
+    let colon = memchr::memrchr(b':', line)?;
+    let name = line.get(..colon)?.trim_ascii();
+    let values = std::str::from_utf8(line.get(colon + 1..)?).ok()?;
+    let mut counters: Counters = [None; COUNTERS.len()];
+    for (place, value) in values.split_ascii_whitespace().enumerate() {
+        if let Some(counter) = columns.iter().position(|column| *column == place) {
+            counters[counter] = Some(value.parse().ok()?);
+        }
+    }
+    let complete = !name.is_empty() && counters.iter().all(Option::is_some);
+    complete.then_some(Interface { name, counters, up: None })
+}
+
+/// The parser of `/proc/net/snmp`: for each protocol a line of names and a line of values.
+///
+/// Source of the format: `snmp_seq_show` in the kernel's `net/ipv4/proc.c`. The names are the file's own, so
+/// that counters which a newer kernel adds come through.
+#[derive(Debug, Default)]
+pub struct ProtocolCounters {
+    header: Option<Vec<u8>>,
+    seen: HashSet<String>,
+    counters: Vec<(String, i64)>,
+    /// Names without a value and values that are no numbers.
+    pub left_out: u64,
+}
+
+impl ProtocolCounters {
+    /// Takes the next line; `None` is one too long to be the kernel's.
+    pub fn line(&mut self, line: Option<&[u8]>) {
+        let Some(line) = line else {
+            self.left_out += 1;
+            return;
+        };
+        match self.header.take() {
+            Some(header) if protocol_of(&header).is_some() && protocol_of(&header) == protocol_of(line) => {
+                self.pair(&header, line);
+            }
+            other => {
+                self.left_out += u64::from(other.is_some());
+                self.header = Some(line.to_vec()).filter(|line| !line.trim_ascii().is_empty());
+            }
+        }
+    }
+
+    /// `<protocol>_<name>` in lower case, and its value; in the order of the file.
+    #[must_use]
+    pub fn finish(self) -> (Vec<(String, i64)>, u64) {
+        let left_out = self.left_out + u64::from(self.header.is_some());
+        (self.counters, left_out)
+    }
+
+    fn pair(&mut self, names: &[u8], values: &[u8]) {
+        let mut values = words_behind_colon(values);
+        let protocol = String::from_utf8_lossy(protocol_of(names).unwrap_or_default());
+        for name in words_behind_colon(names) {
+            let key = format!("{protocol}_{}", String::from_utf8_lossy(name)).to_lowercase();
+            match values.next().and_then(signed) {
+                Some(value) if self.counters.len() < MOST_PROTOCOL_COUNTERS && self.seen.insert(key.clone()) => {
+                    self.counters.push((key, value));
+                }
+                _ => self.left_out += 1,
+            }
+        }
+        self.left_out += values.count() as u64;
+    }
+}
+
+fn protocol_of(line: &[u8]) -> Option<&[u8]> {
+    let name = line.get(..memchr::memchr(b':', line)?)?;
+    (!name.is_empty()).then_some(name)
+}
+
+fn words_behind_colon(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let behind = memchr::memchr(b':', line).and_then(|colon| line.get(colon + 1..)).unwrap_or_default();
+    behind.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+/// A signed counter; one of the kernel's unsigned ones above the signed range is clamped.
+fn signed(word: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(word).ok()?;
+    text.parse::<i64>().ok().or_else(|| text.parse::<u64>().ok().map(|_| i64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! What `/sys/class/net` knows of an interface: its speed and its flags.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
+
+/// The directory with one entry an interface, opened for one gather. One open, read and close an interface.
+#[derive(Debug)]
+pub struct ClassNet(Option<OwnedFd>);
+
+impl ClassNet {
+    /// Opens it. Where that fails, nothing is known of any interface.
+    #[must_use]
+    pub fn open(path: &Path) -> Self {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        Self(open(path, flags, Mode::empty()).ok())
+    }
+
+    /// The speed in Mbit/s, -1 where the driver does not tell (as for most virtual interfaces, or while the
+    /// link is down).
+    ///
+    /// Source: `Documentation/ABI/testing/sysfs-class-net` of the kernel.
+    #[must_use]
+    pub fn speed(&self, interface: &[u8]) -> i64 {
+        self.read(interface, "speed").and_then(|text| text.trim_ascii().parse().ok()).unwrap_or(-1)
+    }
+
+    /// The flags (`IFF_UP` and others), from `0x1003`; `None` where they cannot be read.
+    #[must_use]
+    pub fn flags(&self, interface: &[u8]) -> Option<u32> {
+        let text = self.read(interface, "flags")?;
+        u32::from_str_radix(text.trim_ascii().strip_prefix("0x")?, 16).ok()
+    }
+
+    /// The text of a short file. An interface may vanish at any time: then there is none.
+    fn read(&self, interface: &[u8], file: &str) -> Option<String> {
+        let name = std::str::from_utf8(interface).ok()?;
+        if name.is_empty() || name.starts_with('.') && name.trim_matches('.').is_empty() || name.contains(['/', '\0'])
+        {
+            return None;
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let descriptor = openat(self.0.as_ref()?, format!("{name}/{file}").as_str(), flags, Mode::empty()).ok()?;
+        let mut text = [0; 64];
+        let read = File::from(descriptor).read(&mut text).ok()?;
+        std::str::from_utf8(text.get(..read)?).ok().map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests;
