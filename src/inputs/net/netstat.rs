@@ -171,7 +171,8 @@ fn resolve_cut_names(links: Links, args: &[&str], run: &mut Run<'_>, gathered: &
     let mut failed: Vec<String> = Vec::new();
     for name in names.iter().filter(|name| doubtful.iter().any(|row| name.starts_with(row.name()))) {
         let alike: Vec<&Row> = doubtful.iter().filter(|row| row.name() == name).collect();
-        let is_start = names.iter().filter(|other| other.starts_with(name)).count() > 1;
+        // The names are sorted: one that goes on where this one ends comes next.
+        let is_start = names.range(name.clone()..).nth(1).is_some_and(|next| next.starts_with(name));
         if let (&[row], false) = (alike.as_slice(), is_start) {
             // Not cut, but for the mark of an interface that is down.
             gathered.add(name, None, &row.counters);

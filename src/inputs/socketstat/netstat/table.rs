@@ -26,7 +26,7 @@ pub struct Table {
 /// What the last title or header announced.
 #[derive(Clone, Copy, Debug)]
 enum Section {
-    /// Nothing yet, or something else than a table of Internet sockets.
+    /// Nothing yet, or no table of sockets whose columns are known.
     Other,
     /// A table with these columns.
     Sockets(Columns),
@@ -90,11 +90,12 @@ impl Table {
                 self.seen_header |= matches!(self.section, Section::Sockets(_));
             }
             Some(proto) => {
-                if let Section::Sockets(columns) = self.section
-                    && self.row(columns, proto, line, each).is_none()
-                {
-                    self.left_out += 1;
-                }
+                let read = match self.section {
+                    Section::Sockets(columns) => self.row(columns, proto, line, each).is_some(),
+                    // A header that is not understood costs its rows.
+                    Section::Other => proto_of(proto) != Some(Proto::Known(self.protocol)),
+                };
+                self.left_out += u64::from(!read);
             }
         }
     }
