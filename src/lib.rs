@@ -18,4 +18,5 @@ pub mod metric;
 pub mod netstat;
 pub mod output;
 pub mod platform;
+pub mod program;
 pub mod trigger;

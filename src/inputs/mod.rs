@@ -1,5 +1,6 @@
 //! The inputs: what each gathers, and from which sources.
 
+mod choice;
 pub mod net;
 pub mod socketstat;
 
@@ -10,6 +11,7 @@ use crate::command::Children;
 use crate::config::{ConfigError, Known, Section};
 use crate::host::Host;
 use crate::output::OutputError;
+use crate::platform::Platform;
 
 /// Something that gathers metrics.
 pub trait Input {
@@ -27,6 +29,15 @@ pub struct Environment {
     pub host: Arc<Host>,
     /// Runs children.
     pub children: Arc<Children>,
+}
+
+/// What a source may need.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Roots, search path and children.
+    pub environment: Environment,
+    /// Whose netstat is installed, if it is known.
+    pub platform: Option<Platform>,
 }
 
 /// How an input is made from its section.
@@ -55,4 +66,16 @@ pub fn new(section: &Section, environment: &Environment) -> Result<Box<dyn Input
         }
     }
     unreachable!("a section is only made for a known input")
+}
+
+/// A line for each source of each input: whether it works on this host, and why not.
+#[must_use]
+pub fn sources(environment: &Environment) -> Vec<String> {
+    let context = Context { environment: environment.clone(), platform: Platform::current() };
+    let mut lines = choice::describe("net", net::sources::SOURCES, &context, |()| String::new());
+    lines.extend(choice::describe("socketstat", socketstat::sources::SOURCES, &context, |protocols| {
+        let names: Vec<&str> = protocols.iter().map(|protocol| protocol.name()).collect();
+        format!(" ({})", names.join(", "))
+    }));
+    lines
 }

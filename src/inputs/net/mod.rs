@@ -4,14 +4,16 @@ pub mod counters;
 pub mod netstat;
 pub mod procfs;
 pub mod source;
+pub mod sources;
 pub mod sysfs;
 pub mod system;
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::choice::Choice;
 use super::{Environment, Input};
 use crate::accumulator::Accumulator;
 use crate::config::duration::GoDuration;
@@ -20,8 +22,10 @@ use crate::filter::glob::Globs;
 use crate::logger::Level;
 use crate::metric::{Metric, Value};
 use crate::output::OutputError;
+use crate::platform::Platform;
 use counters::{COUNTERS, Interface};
 use source::{Sink, Source};
+use sources::SOURCES;
 use sysfs::ClassNet;
 use system::Status;
 
@@ -56,8 +60,11 @@ struct Net {
     environment: Environment,
     /// `None`: every interface that is up and no loopback.
     interfaces: Option<Globs>,
-    source: Box<dyn Source>,
+    protocols: bool,
     timeout: Duration,
+    choice: Choice<dyn Source, ()>,
+    /// Whether netstat is a replay: of another system than this one.
+    replay: bool,
 }
 
 /// Makes the input from its section.
@@ -73,59 +80,85 @@ pub fn new(section: &Section, environment: &Environment) -> Result<Box<dyn Input
     if timeout.is_zero() {
         return Err(fault("timeout", String::from("must be more than 0, for instance \"1s\"")));
     }
-    let source = Box::new(procfs::Procfs::new(environment.host.clone(), !options.ignore_protocol_stats));
-    Ok(Box::new(Net { environment: environment.clone(), interfaces, source, timeout }))
+    let platform = Platform::of_option(options.netstat_platform.as_deref())
+        .map_err(|message| fault("netstat_platform", message))?;
+    let choice = Choice::new(SOURCES, &options.source, environment, platform)
+        .map_err(|message| fault("source", message))?;
+    Ok(Box::new(Net {
+        environment: environment.clone(),
+        interfaces,
+        protocols: !options.ignore_protocol_stats,
+        timeout,
+        choice,
+        replay: platform != Platform::current(),
+    }))
 }
 
 impl Input for Net {
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), OutputError> {
         let host = &self.environment.host;
-        let chosen = match &self.interfaces {
-            Some(globs) => Chosen::Named(globs),
-            None if host.is_foreign() => Chosen::UpInSysfs,
-            None => system::interfaces().map_or(Chosen::UpInSysfs, Chosen::Up),
+        let chosen = match self.choice.source() {
+            Ok(chosen) => chosen,
+            Err(error) => {
+                accumulator.error(&error);
+                return Ok(());
+            }
+        };
+        let from_kernel = chosen.registration.name == "procfs";
+        let wanted = match &self.interfaces {
+            Some(globs) => Wanted::Named(globs),
+            None if !from_kernel && self.replay => Wanted::UpInTable,
+            None if host.is_foreign() => Wanted::UpInSysfs,
+            None => system::interfaces().map_or(Wanted::UpInSysfs, Wanted::Up),
         };
         let class_net = ClassNet::open(&host.class_net());
-        let mut gather = Gather { accumulator, chosen, class_net };
-        if let Err(error) = self.source.read(Instant::now() + self.timeout, &mut gather) {
-            accumulator.error(&error);
+        let mut gather =
+            Gather { accumulator, wanted, class_net, protocols: self.protocols, failed: false };
+        chosen.source.read(self.timeout, &mut gather);
+        if gather.failed {
+            self.choice.lost();
         }
         Ok(())
     }
 }
 
 /// Which interfaces are written.
-enum Chosen<'a> {
+enum Wanted<'a> {
     /// Those that match, whatever their status.
     Named(&'a Globs),
     /// Those that the system says are up and no loopback.
     Up(HashMap<Vec<u8>, Status>),
     /// Those that `HOST_SYS` says are, or does not know.
     UpInSysfs,
+    /// Those that the source's own table says are.
+    UpInTable,
 }
 
 /// One gather: turns interfaces into metrics.
 struct Gather<'a, 'b> {
     accumulator: &'a mut Accumulator<'b>,
-    chosen: Chosen<'a>,
+    wanted: Wanted<'a>,
     class_net: ClassNet,
+    protocols: bool,
+    failed: bool,
 }
 
 impl Gather<'_, '_> {
-    fn is_chosen(&self, interface: &Interface<'_>) -> bool {
+    fn is_wanted(&self, interface: &Interface<'_>) -> bool {
         let up = |status: Status| status.up && !status.loopback;
-        match &self.chosen {
-            Chosen::Named(globs) => globs.matches(&String::from_utf8_lossy(interface.name)),
+        match &self.wanted {
+            Wanted::Named(globs) => globs.matches(&String::from_utf8_lossy(interface.name)),
             // One that the system no longer lists has vanished since.
-            Chosen::Up(interfaces) => interfaces.get(interface.name).copied().is_some_and(up),
-            Chosen::UpInSysfs => self.class_net.flags(interface.name).map(Status::of_flags).is_none_or(up),
+            Wanted::Up(interfaces) => interfaces.get(interface.name).copied().is_some_and(up),
+            Wanted::UpInSysfs => self.class_net.flags(interface.name).map(Status::of_flags).is_none_or(up),
+            Wanted::UpInTable => interface.up != Some(false) && !netstat::is_loopback(interface.name),
         }
     }
 }
 
 impl Sink for Gather<'_, '_> {
     fn interface(&mut self, interface: &Interface<'_>) {
-        if !self.is_chosen(interface) {
+        if !self.is_wanted(interface) {
             return;
         }
         let mut fields = [("", Value::Signed(0)); COUNTERS.len() + 1];
@@ -139,6 +172,15 @@ impl Sink for Gather<'_, '_> {
         }
         let tags = [("interface", interface.name)];
         self.accumulator.add(&Metric { name: "net", tags: &tags, fields: &fields[..used] });
+    }
+
+    fn error(&mut self, text: &str) {
+        self.failed = true;
+        self.accumulator.error(text);
+    }
+
+    fn wants_protocols(&self) -> bool {
+        self.protocols
     }
 
     fn protocols(&mut self, counters: &[(String, i64)]) {

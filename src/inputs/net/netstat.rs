@@ -14,10 +14,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::counters::{Counters, Interface};
-use crate::command::Children;
+use super::source::{Sink, Source};
+use crate::command::{Children, find_program};
 use crate::logger::quote;
-use crate::netstat::{Program, cells, command_line};
+use crate::netstat::cells;
 use crate::platform::Platform;
+use crate::program::{Program, command_line};
 
 pub mod table;
 
@@ -66,25 +68,45 @@ pub struct Netstat {
     platform: Platform,
     netstat: Program,
     ifconfig: Program,
-    timeout: Duration,
 }
 
 impl Netstat {
-    /// A source that runs the netstat of `platform`, found on `path`, each run for `timeout` at most.
+    /// A source that runs the netstat of `platform`, found on `path`.
     #[must_use]
-    pub fn new(platform: Platform, path: &OsStr, timeout: Duration, children: Arc<Children>) -> Self {
+    pub fn new(platform: Platform, path: &OsStr, children: Arc<Children>) -> Self {
         let program = |name| Program::new(name, path, Arc::clone(&children));
-        Self { platform, netstat: program("netstat"), ifconfig: program("ifconfig"), timeout }
+        Self { platform, netstat: program("netstat"), ifconfig: program("ifconfig") }
     }
+}
 
-    /// Asks for every interface.
-    pub fn gather(&mut self) -> Gathered {
-        let Self { platform, netstat, ifconfig, timeout } = self;
-        gather(*platform, &mut |name, args, each| {
+impl Source for Netstat {
+    fn read(&mut self, timeout: Duration, sink: &mut dyn Sink) {
+        let Self { platform, netstat, ifconfig } = self;
+        let gathered = gather(*platform, &mut |name, args, each| {
             let program = if name == "ifconfig" { &mut *ifconfig } else { &mut *netstat };
-            program.run(args, Instant::now() + *timeout, LIMIT, each).map_err(|error| error.to_string())
-        })
+            program
+                .run(args, Instant::now() + timeout, LIMIT, &mut |line| {
+                    each(line);
+                    Ok(())
+                })
+                .map_err(|error| error.to_string())
+        });
+        gathered.errors.iter().for_each(|error| sink.error(error));
+        if gathered.left_out > 0 {
+            let text = format!("netstat: left out {} rows that cannot be read", gathered.left_out);
+            sink.left_out("netstat rows", &text);
+        }
+        gathered.interfaces().for_each(|interface| sink.interface(&interface));
     }
+}
+
+/// Whether netstat can be run.
+///
+/// # Errors
+/// One line that says what is missing.
+pub fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), String> {
+    platform.ok_or_else(crate::platform::unknown)?;
+    find_program("netstat", path).map(|_| ())
 }
 
 /// Whether an interface of that name is a loopback one, on the systems of this module.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use super::counters::{COUNTERS, Counter, Counters, Interface};
 use super::source::{Sink, Source};
@@ -16,14 +16,13 @@ const MOST_PROTOCOL_COUNTERS: usize = 4096;
 /// Reads the two files from the host's /proc.
 pub struct Procfs {
     host: Arc<Host>,
-    protocols: bool,
 }
 
 impl Procfs {
-    /// A source that also reads the protocol counters if `protocols`.
+    /// A source that reads that host's files.
     #[must_use]
-    pub fn new(host: Arc<Host>, protocols: bool) -> Self {
-        Self { host, protocols }
+    pub fn new(host: Arc<Host>) -> Self {
+        Self { host }
     }
 }
 
@@ -41,13 +40,14 @@ fn unreadable(path: &std::path::Path, error: &std::io::Error) -> String {
 }
 
 impl Source for Procfs {
-    fn read(&mut self, _: Instant, sink: &mut dyn Sink) -> Result<(), String> {
+    fn read(&mut self, _: Duration, sink: &mut dyn Sink) {
         let directory = self.host.net_dir();
-        let outcome = read_devices(&directory.join("dev"), sink);
-        if self.protocols {
+        if let Err(error) = read_devices(&directory.join("dev"), sink) {
+            sink.error(&error);
+        }
+        if sink.wants_protocols() {
             read_protocols(&directory.join("snmp"), sink);
         }
-        outcome
     }
 }
 

@@ -1,7 +1,6 @@
 //! `inputs.socketstat`: one metric a socket.
 
 pub mod address;
-pub mod choice;
 pub mod interfaces;
 pub mod netid;
 #[cfg(target_os = "linux")]
@@ -18,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::choice::Choice;
 use super::{Environment, Input};
 use crate::accumulator::{Accumulator, Mark};
 use crate::config::duration::GoDuration;
@@ -25,10 +25,9 @@ use crate::config::{ConfigError, OptionError, Section, Strings};
 use crate::logger::{Level, quote};
 use crate::output::OutputError;
 use crate::platform::Platform;
-use choice::Choice;
 use socket::{Protocol, Socket};
-use source::{Note, Sink, SourceError};
-use sources::{Context, SOURCES};
+use source::{Note, Sink, Source, SourceError};
+use sources::SOURCES;
 
 /// The names of this input's options.
 pub const OPTIONS: &[&str] = &["protocols", "timeout", "source", "netstat_platform"];
@@ -58,7 +57,7 @@ impl Default for Options {
 struct Socketstat {
     protocols: Vec<Protocol>,
     timeout: Duration,
-    choice: Choice,
+    choice: Choice<dyn Source, &'static [Protocol]>,
     /// What was said once and for all.
     said: HashSet<(Protocol, &'static str)>,
 }
@@ -75,13 +74,17 @@ pub fn new(section: &Section, environment: &Environment) -> Result<Box<dyn Input
     if timeout.is_zero() {
         return Err(fault("timeout", String::from("must be more than 0, for instance \"1s\"")));
     }
-    let platform = match &options.netstat_platform {
-        None => Platform::current(),
-        Some(name) => Some(Platform::of_option(name).map_err(|message| fault("netstat_platform", message))?),
-    };
-    let context = Context { environment: environment.clone(), platform };
-    let choice = Choice::new(&options.source, context).map_err(|message| fault("source", message))?;
-    choice.check(&protocols).map_err(|message| fault("protocols", message))?;
+    let platform = Platform::of_option(options.netstat_platform.as_deref())
+        .map_err(|message| fault("netstat_platform", message))?;
+    let choice = Choice::new(SOURCES, &options.source, environment, platform)
+        .map_err(|message| fault("source", message))?;
+    if let Some(named) = choice.named()
+        && let Some(never) = protocols.iter().find(|protocol| !named.gives.contains(protocol))
+    {
+        let can = named.gives.iter().map(|protocol| protocol.name()).collect::<Vec<_>>().join(", ");
+        let message = format!("source {} cannot give {never}; it can give {can}", named.name);
+        return Err(fault("protocols", message));
+    }
     Ok(Box::new(Socketstat { protocols, timeout, choice, said: HashSet::new() }))
 }
 
@@ -114,57 +117,65 @@ impl Input for Socketstat {
 }
 
 impl Socketstat {
-    /// All or nothing: an error drops what came before it. A source that is gone is replaced, once for each
-    /// that there is.
+    /// All or nothing: an error drops what came before it. A source that turns out to be gone is chosen anew,
+    /// once.
     fn gather_protocol(&mut self, protocol: Protocol, accumulator: &mut Accumulator<'_>) {
-        for _ in SOURCES {
-            let chosen = match self.choice.source(accumulator) {
-                Ok(chosen) => chosen,
-                Err(error) => return accumulator.error(&error),
-            };
-            if !chosen.registration.protocols.contains(&protocol) {
-                let text = format!("source {} cannot give {protocol}", chosen.registration.name);
-                return self.say_once(accumulator, Level::Warn, protocol, "not of this source", &text);
+        let first = self.dump(protocol, accumulator);
+        let outcome = match first {
+            Err(SourceError::Unavailable(_)) => {
+                self.choice.lost();
+                self.dump(protocol, accumulator)
             }
-            let mark = accumulator.mark();
-            let mut sink = Metrics { accumulator, protocol, mark };
-            let outcome = chosen.source.dump(protocol, Instant::now() + self.timeout, &mut sink);
-            match outcome {
-                Ok(notes) => return self.pass_on(notes, protocol, accumulator),
-                Err(SourceError::Failed(error)) => {
-                    accumulator.rollback(mark);
-                    return accumulator.error(&error);
-                }
-                Err(SourceError::Unavailable(error)) => {
-                    accumulator.rollback(mark);
-                    self.choice.lost(error);
-                }
+            other => other,
+        };
+        match outcome {
+            Ok(notes) => self.pass_on(notes, protocol, accumulator),
+            Err(SourceError::Failed(error)) => accumulator.error(&error),
+            Err(SourceError::Unavailable(error)) => {
+                self.choice.lost();
+                accumulator.error(&error);
             }
         }
-        accumulator.error(&self.choice.last_error());
+    }
+
+    fn dump(
+        &mut self,
+        protocol: Protocol,
+        accumulator: &mut Accumulator<'_>,
+    ) -> Result<Vec<Note>, SourceError> {
+        let chosen = self.choice.source().map_err(SourceError::Failed)?;
+        let name = chosen.registration.name;
+        if let Some(instead_of) = chosen.instead_of.take() {
+            let why = if instead_of.is_empty() { String::new() } else { format!(" ({})", instead_of.join("; ")) };
+            accumulator.say(Level::Info, &format!("sockets are read from source {name}{why}"));
+        }
+        if !chosen.registration.gives.contains(&protocol) {
+            if self.said.insert((protocol, "not of this source")) {
+                accumulator.say(Level::Warn, &format!("source {name} cannot give {protocol}: no such metrics"));
+            }
+            return Ok(Vec::new());
+        }
+        let mark = accumulator.mark();
+        let mut sink = Metrics { accumulator, protocol, mark };
+        let outcome = chosen.source.dump(protocol, Instant::now() + self.timeout, &mut sink);
+        if outcome.is_err() {
+            accumulator.rollback(mark);
+        }
+        outcome
     }
 
     fn pass_on(&mut self, notes: Vec<Note>, protocol: Protocol, accumulator: &mut Accumulator<'_>) {
         for note in notes {
             match note {
-                Note::Info { key, text } => self.say_once(accumulator, Level::Info, protocol, key, &text),
+                Note::Info { key, text } => {
+                    if self.said.insert((protocol, key)) {
+                        accumulator.say(Level::Info, &text);
+                    }
+                }
                 Note::Warning { key, text } => {
                     accumulator.remark(Level::Warn, &format!("{protocol} {key}"), &text);
                 }
             }
-        }
-    }
-
-    fn say_once(
-        &mut self,
-        accumulator: &Accumulator<'_>,
-        level: Level,
-        protocol: Protocol,
-        key: &'static str,
-        text: &str,
-    ) {
-        if self.said.insert((protocol, key)) {
-            accumulator.say(level, text);
         }
     }
 }

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::socket::{Protocol, Socket};
-use super::source::{Note, Source, SourceError};
+use super::source::{Note, Sink, Source, SourceError};
 use crate::command::{Children, find_program};
-use crate::netstat::{Program, RunError, command_line};
 use crate::platform::Platform;
+use crate::program::{Program, RunError, command_line};
 
 pub mod table;
 
@@ -46,14 +46,12 @@ impl Netstat {
         args: &[&str],
         protocol: Protocol,
         deadline: Instant,
-        each: &mut dyn FnMut(&Socket<'_>),
+        sink: &mut dyn Sink,
     ) -> Result<Vec<Note>, SourceError> {
         let mut table = Table::new(protocol);
-        self.program.run(args, deadline, LIMIT, &mut |line| table.line(line, each)).map_err(|error| {
-            match error {
-                RunError::Missing(text) => SourceError::Unavailable(text),
-                RunError::Failed(text) => SourceError::Failed(text),
-            }
+        self.program.run(args, deadline, LIMIT, &mut |line| {
+            table.line(line, &mut |socket| sink.socket(socket));
+            Ok(())
         })?;
         let command = command_line("netstat", args);
         let summary = table.finish().map_err(|text| SourceError::Failed(format!("{command} {text}")))?;
@@ -75,7 +73,7 @@ impl Source for Netstat {
         &mut self,
         protocol: Protocol,
         deadline: Instant,
-        sink: &mut super::source::Sink<'_>,
+        sink: &mut dyn Sink,
     ) -> Result<Vec<Note>, SourceError> {
         let mut notes = Vec::new();
         for args in runs(self.platform, protocol) {
@@ -102,10 +100,7 @@ pub fn runs(platform: Platform, protocol: Protocol) -> Vec<[&'static str; 3]> {
 /// # Errors
 /// Where it cannot: one line that says what is missing.
 pub fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), String> {
-    if platform.is_none() {
-        let names = Platform::ALL.map(Platform::name).join(", ");
-        return Err(format!("the netstat of this system is not known (netstat_platform is none of {names})"));
-    }
+    platform.ok_or_else(crate::platform::unknown)?;
     find_program("netstat", path).map(|_| ())
 }
 

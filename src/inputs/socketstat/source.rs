@@ -5,6 +5,7 @@ use std::time::Instant;
 use thiserror::Error;
 
 use super::socket::{Protocol, Socket};
+use crate::program::RunError;
 
 /// Receives the sockets of one dump.
 pub trait Sink {
@@ -26,6 +27,15 @@ pub enum SourceError {
     /// This run failed; the next may work.
     #[error("{0}")]
     Failed(String),
+}
+
+impl From<RunError> for SourceError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Missing(text) => Self::Unavailable(text),
+            RunError::Failed(text) => Self::Failed(text),
+        }
+    }
 }
 
 /// Something to say about a dump that succeeded. `key` stays the same from gather to gather.

@@ -1,40 +1,45 @@
 //! The registry of sources. A new one is its own file and one entry here.
 
+#[cfg(target_os = "linux")]
+use std::time::{Duration, Instant};
+
 use super::socket::Protocol;
 use super::source::Source;
-use super::ss;
-use crate::inputs::Environment;
-use crate::platform::Platform;
+use super::{netstat, ss};
+#[cfg(target_os = "linux")]
+use super::netlink;
+use crate::inputs::choice::Registration;
 
-/// What a source may need.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// Roots, search path and children.
-    pub environment: Environment,
-    /// Whose netstat is installed, if anyone's.
-    pub platform: Option<Platform>,
-}
-
-/// One source, as the configuration and `--sources` know it.
-#[derive(Clone, Copy)]
-pub struct Registration {
-    /// Its name in the option `source`.
-    pub name: &'static str,
-    /// What it can ever give.
-    pub protocols: &'static [Protocol],
-    /// Whether it works on this host now, else one line that says what is missing.
-    pub probe: fn(&Context) -> Result<(), String>,
-    /// Makes it.
-    pub open: fn(&Context) -> Box<dyn Source>,
-}
+/// How long the kernel may take to answer whether it lists sockets at all.
+#[cfg(target_os = "linux")]
+const PROBE: Duration = Duration::from_secs(1);
 
 /// Every source, in the order in which `auto` tries them.
-pub const SOURCES: &[Registration] = &[Registration {
-    name: "ss",
-    protocols: ss::PROTOCOLS,
-    probe: |context| ss::probe(&context.environment.host),
-    open: |context| {
-        let Environment { host, children } = context.environment.clone();
-        Box::new(ss::Ss::new(host, children))
+pub const SOURCES: &[Registration<dyn Source, &[Protocol]>] = &[
+    Registration {
+        name: "ss",
+        gives: ss::PROTOCOLS,
+        probe: |context| ss::probe(&context.environment.host),
+        open: |context| {
+            let environment = &context.environment;
+            Ok(Box::new(ss::Ss::new(&environment.host, environment.children.clone())))
+        },
     },
-}];
+    #[cfg(target_os = "linux")]
+    Registration {
+        name: "netlink",
+        gives: netlink::PROTOCOLS,
+        probe: |_| netlink::probe(Protocol::Tcp, Instant::now() + PROBE),
+        open: |_| Ok(Box::new(netlink::Netlink::new())),
+    },
+    Registration {
+        name: "netstat",
+        gives: netstat::PROTOCOLS,
+        probe: |context| netstat::probe(context.platform, context.environment.host.path()),
+        open: |context| {
+            let environment = &context.environment;
+            let platform = context.platform.ok_or_else(crate::platform::unknown)?;
+            Ok(Box::new(netstat::Netstat::new(platform, environment.host.path(), environment.children.clone())))
+        },
+    },
+];

@@ -2,16 +2,14 @@
 
 mod table;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::socket::Protocol;
 use super::source::{Note, Sink, Source, SourceError};
-use crate::command::{Children, Command, CommandError, find_program};
+use crate::command::{Children, find_program};
 use crate::host::Host;
-use crate::lines::Lines;
-use crate::logger::quote;
+use crate::program::{Program, command_line};
 use table::Table;
 
 /// What ss can list: everything.
@@ -21,39 +19,23 @@ pub const PROTOCOLS: &[Protocol] = &Protocol::ALL;
 const LIMIT: u64 = 256 * 1024 * 1024;
 
 /// Runs ss and reads its tables.
-pub struct Ss {
-    host: Arc<Host>,
-    children: Arc<Children>,
-    /// Where ss was found; looked up again after a run that failed.
-    program: Option<PathBuf>,
-}
+pub struct Ss(Program);
 
 impl Ss {
     /// A source that finds ss on the host's PATH.
     #[must_use]
-    pub fn new(host: Arc<Host>, children: Arc<Children>) -> Self {
-        Self { host, children, program: None }
-    }
-
-    fn program(&mut self) -> Result<PathBuf, SourceError> {
-        if let Some(program) = &self.program {
-            return Ok(program.clone());
-        }
-        let program = find(&self.host).map_err(SourceError::Unavailable)?;
-        Ok(self.program.insert(program).clone())
+    pub fn new(host: &Host, children: Arc<Children>) -> Self {
+        Self(Program::new("ss", host.path(), children))
     }
 }
 
-/// Whether ss is installed, else what to install.
+/// Whether ss is installed.
 ///
 /// # Errors
-/// One line that names the package.
+/// Where it is not: one line that names the package.
 pub fn probe(host: &Host) -> Result<(), String> {
-    find(host).map(|_| ())
-}
-
-fn find(host: &Host) -> Result<PathBuf, String> {
     find_program("ss", host.path())
+        .map(|_| ())
         .map_err(|error| format!("{error}: install the package iproute2 (iproute on some systems)"))
 }
 
@@ -64,37 +46,12 @@ impl Source for Ss {
         deadline: Instant,
         sink: &mut dyn Sink,
     ) -> Result<Vec<Note>, SourceError> {
-        let program = self.program()?;
         let option = format!("--{protocol}");
-        let command = Command { program: &program, args: &["-in", &option], path: self.host.path() };
+        let args = ["-in", &option];
         let mut table = Table::new(protocol);
-        let mut lines = Lines::default();
-        let outcome = self.children.run(&command, deadline, LIMIT, &mut |chunk| {
-            lines.feed(chunk, &mut |line| table.line(line, sink));
-            table.sound()
-        });
-        match outcome {
-            Ok(()) => {
-                lines.finish(&mut |line| table.line(line, sink));
-                table.finish(sink).map_err(|error| self.failed(protocol, &error))
-            }
-            Err(error) => Err(self.run_error(protocol, &error)),
-        }
-    }
-}
-
-impl Ss {
-    fn failed(&mut self, protocol: Protocol, cause: &str) -> SourceError {
-        self.program = None;
-        SourceError::Failed(format!("ss -in --{protocol}: {cause}"))
-    }
-
-    fn run_error(&mut self, protocol: Protocol, error: &CommandError) -> SourceError {
-        let stderr = error.stderr().trim_ascii();
-        if stderr.is_empty() {
-            self.failed(protocol, &error.to_string())
-        } else {
-            self.failed(protocol, &format!("{error}: {}", quote(stderr)))
-        }
+        self.0.run(&args, deadline, LIMIT, &mut |line| table.line(line, sink))?;
+        table
+            .finish(sink)
+            .map_err(|error| SourceError::Failed(format!("{} {error}", command_line("ss", &args))))
     }
 }

@@ -13,6 +13,9 @@ use crate::inputs::socketstat::socket::{COUNTERS, Protocol, Socket};
 use crate::inputs::socketstat::source::{Note, Sink};
 use crate::logger::quote;
 
+/// What is shown in the place of a line that was not kept.
+const TOO_LONG: &[u8] = b"(a line of more than 64 KiB)";
+
 /// One table as it arrives, line by line.
 pub(super) struct Table {
     protocol: Protocol,
@@ -25,7 +28,6 @@ pub(super) struct Table {
     left_out: u64,
     first_left_out: String,
     orphans: u64,
-    not_ss: Option<String>,
 }
 
 /// What the line above was.
@@ -68,21 +70,23 @@ impl Table {
             left_out: 0,
             first_left_out: String::new(),
             orphans: 0,
-            not_ss: None,
         }
     }
 
     /// Takes the next line; `None` is one too long to be ss's.
-    pub(super) fn line(&mut self, line: Option<&[u8]>, sink: &mut dyn Sink) {
-        if self.not_ss.is_some() || line == Some(b"") {
-            return;
+    ///
+    /// # Errors
+    /// When this is no table of ss's: what it is instead.
+    pub(super) fn line(&mut self, line: Option<&[u8]>, sink: &mut dyn Sink) -> Result<(), String> {
+        if line == Some(b"") {
+            return Ok(());
         }
         let Some(columns) = self.columns else {
-            self.columns = line.and_then(Columns::of_header);
-            if self.columns.is_none() {
-                self.not_ss = Some(format!("printed no table of sockets but {}", quote(line.unwrap_or(b"..."))));
-            }
-            return;
+            let header = line.and_then(Columns::of_header);
+            self.columns = Some(header.ok_or_else(|| {
+                format!("printed no table of sockets but {}", quote(line.unwrap_or(TOO_LONG)))
+            })?);
+            return Ok(());
         };
         match line {
             Some(line) if line.first().is_some_and(u8::is_ascii_whitespace) => self.details(line),
@@ -92,20 +96,15 @@ impl Table {
             }
             None => {
                 self.emit(sink);
-                self.leave_out(b"(a line of more than 64 KiB)");
+                self.leave_out(TOO_LONG);
             }
         }
-    }
-
-    /// Whether what came so far is a table of ss's.
-    pub(super) fn sound(&self) -> Result<(), String> {
-        self.not_ss.clone().map_or(Ok(()), Err)
+        Ok(())
     }
 
     /// Ends the table.
     pub(super) fn finish(mut self, sink: &mut dyn Sink) -> Result<Vec<Note>, String> {
         self.emit(sink);
-        self.sound()?;
         if self.columns.is_none() {
             return Err(String::from("printed nothing"));
         }

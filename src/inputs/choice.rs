@@ -1,0 +1,124 @@
+//! Which source an input reads: the one that its section names, or with `auto` the first that works.
+
+use super::{Context, Environment};
+use crate::logger::quote;
+use crate::platform::Platform;
+
+/// One source of an input, as the configuration and `--sources` know it. `S` is what it is, `G` what it gives.
+pub struct Registration<S: ?Sized, G> {
+    /// Its name in the option `source`.
+    pub name: &'static str,
+    /// What it can ever give.
+    pub gives: G,
+    /// Whether it works on this host now, else one line that says what is missing.
+    pub probe: fn(&Context) -> Result<(), String>,
+    /// Makes it; fails where the probe would.
+    pub open: fn(&Context) -> Result<Box<S>, String>,
+}
+
+/// The choice that the configuration leaves, and what was chosen.
+pub(super) struct Choice<S: ?Sized + 'static, G: 'static> {
+    registry: &'static [Registration<S, G>],
+    context: Context,
+    /// The only one allowed; `None`: `auto`.
+    named: Option<&'static Registration<S, G>>,
+    chosen: Option<Chosen<S, G>>,
+}
+
+/// A source in use.
+pub(super) struct Chosen<S: ?Sized + 'static, G: 'static> {
+    pub registration: &'static Registration<S, G>,
+    pub source: Box<S>,
+    /// What is wrong with the sources that `auto` would rather have had; taken when it is said.
+    pub instead_of: Option<Vec<String>>,
+}
+
+impl<S: ?Sized, G> Choice<S, G> {
+    /// The choice of the option `source`.
+    ///
+    /// # Errors
+    /// When it names no source.
+    pub(super) fn new(
+        registry: &'static [Registration<S, G>],
+        name: &str,
+        environment: &Environment,
+        platform: Option<Platform>,
+    ) -> Result<Self, String> {
+        let named = match name {
+            "auto" => None,
+            name => Some(registry.iter().find(|source| source.name == name).ok_or_else(|| {
+                let allowed = registry.iter().map(|source| source.name).collect::<Vec<_>>().join(", ");
+                format!("unknown source {}; allowed are auto, {allowed}", quote(name.as_bytes()))
+            })?),
+        };
+        let context = Context { environment: environment.clone(), platform };
+        Ok(Self { registry, context, named, chosen: None })
+    }
+
+    /// The source that the section names, if it does.
+    pub(super) fn named(&self) -> Option<&'static Registration<S, G>> {
+        self.named
+    }
+
+    /// The source in use, chosen now if there is none.
+    ///
+    /// # Errors
+    /// When none works: one line that says what is missing and what would work.
+    pub(super) fn source(&mut self) -> Result<&mut Chosen<S, G>, String> {
+        let chosen = match self.chosen.take() {
+            Some(chosen) => chosen,
+            None => self.choose()?,
+        };
+        Ok(self.chosen.insert(chosen))
+    }
+
+    /// The source in use turned out not to work on this host any more.
+    pub(super) fn lost(&mut self) {
+        self.chosen = None;
+    }
+
+    fn choose(&self) -> Result<Chosen<S, G>, String> {
+        if let Some(named) = self.named {
+            return self.open(named).map_err(|error| self.unusable(named, &error));
+        }
+        let mut missing = Vec::new();
+        for registration in self.registry {
+            match self.open(registration) {
+                Ok(chosen) => return Ok(Chosen { instead_of: Some(missing), ..chosen }),
+                Err(error) => missing.push(format!("{}: {error}", registration.name)),
+            }
+        }
+        Err(format!("no source works on this host: {}", missing.join("; ")))
+    }
+
+    fn open(&self, registration: &'static Registration<S, G>) -> Result<Chosen<S, G>, String> {
+        (registration.probe)(&self.context)?;
+        let source = (registration.open)(&self.context)?;
+        Ok(Chosen { registration, source, instead_of: None })
+    }
+
+    fn unusable(&self, named: &Registration<S, G>, error: &str) -> String {
+        let others: Vec<&str> = self
+            .registry
+            .iter()
+            .filter(|other| other.name != named.name && (other.probe)(&self.context).is_ok())
+            .map(|other| other.name)
+            .collect();
+        let others = if others.is_empty() { String::from("none") } else { others.join(", ") };
+        format!("source {} does not work on this host: {error}; sources that would: {others}", named.name)
+    }
+}
+
+/// A line a source: whether it works on this host, and why not.
+pub(super) fn describe<S: ?Sized, G>(
+    input: &str,
+    registry: &[Registration<S, G>],
+    context: &Context,
+    gives: impl Fn(&G) -> String,
+) -> Vec<String> {
+    let line = |source: &Registration<S, G>| {
+        let state = (source.probe)(context).map_or_else(|error| format!("no: {error}"), |()| String::from("works"));
+        format!("{input} {}{}: {state}", source.name, gives(&source.gives))
+    };
+    registry.iter().map(line).collect()
+}

@@ -1,0 +1,28 @@
+//! The registry of sources. A new one is its own file and one entry here.
+
+use super::netstat;
+#[cfg(target_os = "linux")]
+use super::procfs;
+use super::source::Source;
+use crate::inputs::choice::Registration;
+
+/// Every source, in the order in which `auto` tries them.
+pub const SOURCES: &[Registration<dyn Source, ()>] = &[
+    #[cfg(target_os = "linux")]
+    Registration {
+        name: "procfs",
+        gives: (),
+        probe: |context| procfs::probe(&context.environment.host),
+        open: |context| Ok(Box::new(procfs::Procfs::new(context.environment.host.clone()))),
+    },
+    Registration {
+        name: "netstat",
+        gives: (),
+        probe: |context| netstat::probe(context.platform, context.environment.host.path()),
+        open: |context| {
+            let environment = &context.environment;
+            let platform = context.platform.ok_or_else(crate::platform::unknown)?;
+            Ok(Box::new(netstat::Netstat::new(platform, environment.host.path(), environment.children.clone())))
+        },
+    },
+];
