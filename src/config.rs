@@ -1,0 +1,5 @@
+//! The plugin's configuration.
+
+pub mod duration;
+pub mod env;
+pub mod nearest;
