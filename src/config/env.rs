@@ -4,7 +4,7 @@
 //! `$VAR`, `${VAR}`, `${VAR:-default}` and `${VAR-default}` (the first also where VAR is empty), `${VAR:+text}` and
 //! `${VAR+text}` (text where VAR is set), `${VAR:?reason}` and `${VAR?reason}` (an error where it is not), `$$` for a `$`.
 //! Default, text and reason are templates again. An unset `$VAR` or `${VAR}` and what is no template, such as `${1}`,
-//! stay as they stand. Two oddities of the original are kept: a form with an operator ends on the line
+//! stay as they stand. The oddities of the original are kept: a form with an operator ends on the line
 //! that it starts on, and from one to the last `}` of its line an unset variable is replaced by nothing, and what
 //! is no template there leaves all of that stretch as it stands.
 
