@@ -103,6 +103,7 @@ impl<'a> Accumulator<'a> {
     }
 
     /// Ends the gather; true if something failed.
+    #[must_use]
     pub fn finish(self) -> bool {
         self.log.end_gather();
         self.failed

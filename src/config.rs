@@ -54,27 +54,27 @@ pub struct Known {
 
 /// One `[[inputs.x]]` section.
 #[derive(Debug)]
-pub struct Section {
+pub struct Section<'t> {
     /// The input's name.
     pub name: &'static str,
     /// Telegraf's options for every plugin.
     pub global: Global,
-    source: Source,
+    source: Source<'t>,
     line: usize,
     /// The line of each key.
     lines: BTreeMap<String, usize>,
     /// The input's own options.
-    own: Spanned<DeValue<'static>>,
+    own: Spanned<DeValue<'t>>,
 }
 
 /// The file's name and text, for messages.
 #[derive(Clone, Debug)]
-struct Source {
+struct Source<'t> {
     file: String,
-    text: std::sync::Arc<str>,
+    text: &'t str,
 }
 
-impl Source {
+impl Source<'_> {
     fn error(&self, span: &Range<usize>, message: impl Into<String>) -> ConfigError {
         ConfigError { file: self.file.clone(), line: Some(self.line(span)), message: message.into() }
     }
@@ -91,7 +91,8 @@ impl Source {
 /// When it cannot be read or is not UTF-8.
 pub fn read_file(path: &std::path::Path) -> Result<String, ConfigError> {
     let fault = |message| ConfigError { file: path.display().to_string(), line: None, message };
-    let bytes = std::fs::read(path).map_err(|error| fault(format!("cannot read the configuration: {error}")))?;
+    let bytes =
+        std::fs::read(path).map_err(|error| fault(format!("cannot read the configuration: {error}")))?;
     String::from_utf8(bytes).map_err(|error| {
         let line = 1 + memchr::memchr_iter(
             b'\n',
@@ -110,15 +111,14 @@ pub fn read_file(path: &std::path::Path) -> Result<String, ConfigError> {
 ///
 /// # Errors
 /// The first fault in the text.
-pub fn parse(
+pub fn parse<'t>(
     file: &str,
-    text: &str,
+    text: &'t str,
     known: &[Known],
     lookup: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<Section>, ConfigError> {
-    let source = Source { file: file.to_owned(), text: text.into() };
-    let mut root = DeTable::parse(text).map_err(|error| syntax_error(&source, &error))?;
-    DeTable::make_owned(root.get_mut());
+) -> Result<Vec<Section<'t>>, ConfigError> {
+    let source = Source { file: file.to_owned(), text };
+    let root = DeTable::parse(text).map_err(|error| syntax_error(&source, &error))?;
     let mut sections = Vec::new();
     for (key, value) in root.into_inner() {
         if key.get_ref() != "inputs" {
@@ -146,16 +146,17 @@ pub fn parse(
     Ok(sections)
 }
 
-fn syntax_error(source: &Source, error: &toml::de::Error) -> ConfigError {
+fn syntax_error(source: &Source<'_>, error: &toml::de::Error) -> ConfigError {
     let span = error.span().unwrap_or_default();
     let message = error.message().lines().collect::<Vec<_>>().join(", ");
     source.error(&span, format!("not valid TOML: {message}"))
 }
 
-fn unknown_section(source: &Source, span: &Range<usize>, name: &str) -> ConfigError {
+fn unknown_section(source: &Source<'_>, span: &Range<usize>, name: &str) -> ConfigError {
     let telegraf = ["agent", "global_tags", "outputs", "processors", "aggregators", "secretstores"];
     if telegraf.contains(&name) {
-        let hint = format!("section {name}: belongs to Telegraf's own configuration, here only [[inputs.NAME]]");
+        let hint =
+            format!("section {name}: belongs to Telegraf's own configuration, here only [[inputs.NAME]]");
         return source.error(span, hint);
     }
     let hint = nearest::nearest(name, ["inputs"].into_iter())
@@ -163,7 +164,7 @@ fn unknown_section(source: &Source, span: &Range<usize>, name: &str) -> ConfigEr
     source.error(span, format!("unknown section {name:?}: expected [[inputs.NAME]]{hint}"))
 }
 
-fn unknown_input(source: &Source, span: &Range<usize>, name: &str, known: &[Known]) -> ConfigError {
+fn unknown_input(source: &Source<'_>, span: &Range<usize>, name: &str, known: &[Known]) -> ConfigError {
     let names: Vec<&str> = known.iter().map(|known| known.name).collect();
     let hint = nearest::nearest(name, names.iter().copied())
         .map_or_else(String::new, |nearest| format!("; did you mean inputs.{nearest}?"));
@@ -172,11 +173,11 @@ fn unknown_input(source: &Source, span: &Range<usize>, name: &str, known: &[Know
 }
 
 /// `[[inputs.x]]` sections, or the single `[inputs.x]` that Telegraf also takes.
-fn tables_of(
-    source: &Source,
+fn tables_of<'t>(
+    source: &Source<'_>,
     known: &Known,
-    value: Spanned<DeValue<'static>>,
-) -> Result<Vec<Spanned<DeValue<'static>>>, ConfigError> {
+    value: Spanned<DeValue<'t>>,
+) -> Result<Vec<Spanned<DeValue<'t>>>, ConfigError> {
     let span = value.span();
     match value.into_inner() {
         DeValue::Array(tables) => Ok(tables.into_iter().collect()),
@@ -185,12 +186,12 @@ fn tables_of(
     }
 }
 
-fn section(
-    source: &Source,
+fn section<'t>(
+    source: &Source<'t>,
     known: &Known,
-    value: Spanned<DeValue<'static>>,
+    value: Spanned<DeValue<'t>>,
     lookup: &dyn Fn(&str) -> Option<String>,
-) -> Result<Section, ConfigError> {
+) -> Result<Section<'t>, ConfigError> {
     let span = value.span();
     let DeValue::Table(mut table) = value.into_inner() else {
         return Err(source.error(&span, format!("inputs.{0}: expected a section [[inputs.{0}]]", known.name)));
@@ -223,7 +224,7 @@ fn section(
     Ok(Section { global, ..section })
 }
 
-fn unknown_key(source: &Source, known: &Known, key: &Spanned<toml::de::DeString<'_>>) -> ConfigError {
+fn unknown_key(source: &Source<'_>, known: &Known, key: &Spanned<toml::de::DeString<'_>>) -> ConfigError {
     let name = key.get_ref().as_ref();
     let place = format!("inputs.{}.{name}", known.name);
     if let Some(hint) = global::misplaced(name) {
@@ -239,9 +240,9 @@ fn unknown_key(source: &Source, known: &Known, key: &Spanned<toml::de::DeString<
 
 /// Replaces environment variables in every string of a value, as Telegraf does after parsing.
 fn substitute(
-    source: &Source,
+    source: &Source<'_>,
     place: &str,
-    value: &mut Spanned<DeValue<'static>>,
+    value: &mut Spanned<DeValue<'_>>,
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(), ConfigError> {
     let span = value.span();
@@ -262,13 +263,24 @@ fn substitute(
     }
 }
 
-impl Section {
+impl<'t> Section<'t> {
     /// The input's own options, as its type describes them.
     ///
     /// # Errors
     /// When a value has the wrong type or form.
     pub fn options<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         self.deserialize(self.own.clone())
+    }
+
+    /// The name of this section's log: `inputs.NAME`, or `inputs.NAME::ALIAS`.
+    #[must_use]
+    pub fn log_name(&self) -> String {
+        let Global { alias, .. } = &self.global;
+        if alias.is_empty() {
+            format!("inputs.{}", self.name)
+        } else {
+            format!("inputs.{}::{alias}", self.name)
+        }
     }
 
     /// The error of an option's value, with its place.
@@ -281,7 +293,7 @@ impl Section {
         }
     }
 
-    fn deserialize<T: DeserializeOwned>(&self, table: Spanned<DeValue<'static>>) -> Result<T, ConfigError> {
+    fn deserialize<T: DeserializeOwned>(&self, table: Spanned<DeValue<'t>>) -> Result<T, ConfigError> {
         let places: Vec<(Range<usize>, String)> = match table.get_ref() {
             DeValue::Table(table) => {
                 table.iter().map(|(key, value)| (value.span(), key.get_ref().to_string())).collect()

@@ -1,3 +1,167 @@
-//! Telegraf's metric filter.
+//! Telegraf's metric filter: which metrics, fields and tags of an input go out.
+//!
+//! Options and order are those of Telegraf's `models.Filter` (`models/filter.go`): `namepass` and `namedrop`, then
+//! `tagpass` and `tagdrop`, judge the metric as gathered; `fieldinclude`, `fieldexclude`, `taginclude` and
+//! `tagexclude` later choose among its fields and tags. What is dropped is dropped even where it also passes.
+
+use thiserror::Error;
+
+use self::glob::{GlobError, Globs};
+use crate::metric::Metric;
 
 pub mod glob;
+#[cfg(test)]
+mod tests;
+
+/// The filter's options as the configuration has them. An empty list or table is no filter, as in Telegraf.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilterOptions {
+    /// Only metrics with one of these names.
+    pub namepass: Vec<String>,
+    /// No metric with one of these names.
+    pub namedrop: Vec<String>,
+    /// The characters that `*` and `?` of `namepass` do not match.
+    pub namepass_separator: String,
+    /// The characters that `*` and `?` of `namedrop` do not match.
+    pub namedrop_separator: String,
+    /// Only fields with one of these keys.
+    pub fieldinclude: Vec<String>,
+    /// No field with one of these keys.
+    pub fieldexclude: Vec<String>,
+    /// Only tags with one of these keys.
+    pub taginclude: Vec<String>,
+    /// No tag with one of these keys.
+    pub tagexclude: Vec<String>,
+    /// Only metrics where the tag of one of these entries has one of its values. An entry without values never
+    /// matches.
+    pub tagpass: Vec<(String, Vec<String>)>,
+    /// No metric where the tag of one of these entries has one of its values.
+    pub tagdrop: Vec<(String, Vec<String>)>,
+}
+
+/// An option of the filter that is no list of globs.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{key}: {cause}")]
+pub struct FilterError {
+    /// The option's name.
+    pub key: &'static str,
+    /// What is wrong with which entry.
+    pub cause: GlobError,
+}
+
+/// A compiled filter. The default lets everything through.
+#[derive(Debug, Default)]
+pub struct Filter {
+    name: Pair,
+    field: Pair,
+    tag: Pair,
+    tagpass: Vec<TagGlobs>,
+    tagdrop: Vec<TagGlobs>,
+}
+
+/// One pair of options: what passes, and what of that is dropped. None is no filter.
+#[derive(Debug, Default)]
+struct Pair {
+    pass: Option<Globs>,
+    drop: Option<Globs>,
+}
+
+#[derive(Debug)]
+struct TagGlobs {
+    key: String,
+    values: Option<Globs>,
+}
+
+impl Filter {
+    /// Compiles the options.
+    ///
+    /// # Errors
+    /// The first option that holds an entry which is no glob.
+    pub fn compile(options: &FilterOptions) -> Result<Self, FilterError> {
+        let globs = |key, list: &[String], separators: &str| {
+            Globs::compile(list, separators).map_err(|cause| FilterError { key, cause })
+        };
+        let tags = |key, table: &[(String, Vec<String>)]| {
+            let entry = |(tag, values): &(String, Vec<String>)| {
+                Ok(TagGlobs { key: tag.clone(), values: globs(key, values, "")? })
+            };
+            table.iter().map(entry).collect::<Result<Vec<_>, FilterError>>()
+        };
+        Ok(Self {
+            name: Pair {
+                pass: globs("namepass", &options.namepass, &options.namepass_separator)?,
+                drop: globs("namedrop", &options.namedrop, &options.namedrop_separator)?,
+            },
+            field: Pair {
+                pass: globs("fieldinclude", &options.fieldinclude, "")?,
+                drop: globs("fieldexclude", &options.fieldexclude, "")?,
+            },
+            tag: Pair {
+                pass: globs("taginclude", &options.taginclude, "")?,
+                drop: globs("tagexclude", &options.tagexclude, "")?,
+            },
+            tagpass: tags("tagpass", &options.tagpass)?,
+            tagdrop: tags("tagdrop", &options.tagdrop)?,
+        })
+    }
+
+    /// Whether the metric, as gathered, goes out at all.
+    #[must_use]
+    pub fn selects(&self, metric: &Metric) -> bool {
+        self.name.lets_through(metric.name)
+            && (self.tagpass.is_empty() || self.tagpass.iter().any(|entry| entry.is_in(metric)))
+            && !self.tagdrop.iter().any(|entry| entry.is_in(metric))
+    }
+
+    /// Whether a field of this key stays in the metric.
+    #[must_use]
+    pub fn keeps_field(&self, key: &str) -> bool {
+        self.field.lets_through(key)
+    }
+
+    /// Whether a tag of this key stays in the metric.
+    #[must_use]
+    pub fn keeps_tag(&self, key: &str) -> bool {
+        self.tag.lets_through(key)
+    }
+
+    /// Whether [`Filter::selects`] can be false for any metric.
+    #[must_use]
+    pub fn judges_metrics(&self) -> bool {
+        self.name.is_active() || !self.tagpass.is_empty() || !self.tagdrop.is_empty()
+    }
+
+    /// Whether [`Filter::keeps_field`] can be false for any key.
+    #[must_use]
+    pub fn judges_fields(&self) -> bool {
+        self.field.is_active()
+    }
+
+    /// Whether [`Filter::keeps_tag`] can be false for any key.
+    #[must_use]
+    pub fn judges_tags(&self) -> bool {
+        self.tag.is_active()
+    }
+}
+
+impl Pair {
+    fn lets_through(&self, text: &str) -> bool {
+        self.pass.as_ref().is_none_or(|pass| pass.matches(text))
+            && !self.drop.as_ref().is_some_and(|drop| drop.matches(text))
+    }
+
+    fn is_active(&self) -> bool {
+        self.pass.is_some() || self.drop.is_some()
+    }
+}
+
+impl TagGlobs {
+    /// Whether the metric has this tag with one of these values; an empty value is no tag.
+    fn is_in(&self, metric: &Metric) -> bool {
+        self.values.as_ref().is_some_and(|values| {
+            metric.tags.iter().any(|&(key, value)| {
+                key == self.key && !value.is_empty() && values.matches(&String::from_utf8_lossy(value))
+            })
+        })
+    }
+}

@@ -23,6 +23,9 @@ pub enum RunError {
     Failed(String),
 }
 
+/// Takes a line of the output, `None` in the place of one that is too long; an error ends the run.
+pub type Each<'a> = dyn FnMut(Option<&[u8]>) -> Result<(), String> + 'a;
+
 /// A program on PATH, looked up again only after it failed.
 #[derive(Debug)]
 pub struct Program {
@@ -50,7 +53,7 @@ impl Program {
         args: &[&str],
         deadline: Instant,
         limit: u64,
-        each: &mut dyn FnMut(Option<&[u8]>) -> Result<(), String>,
+        each: &mut Each<'_>,
     ) -> Result<(), RunError> {
         let program = match self.found.take() {
             Some(program) => program,
@@ -78,10 +81,11 @@ impl Program {
     }
 
     fn describe(&self, args: &[&str], error: &CommandError) -> RunError {
-        let mut text = format!("{} {error}", command_line(self.name, args));
-        if !error.stderr().is_empty() {
-            text += &format!(": {}", quote(error.stderr().trim_ascii()));
-        }
+        let said = match error.stderr().trim_ascii() {
+            b"" => String::new(),
+            stderr => format!(": {}", quote(stderr)),
+        };
+        let text = format!("{} {error}{said}", command_line(self.name, args));
         match error {
             CommandError::Start(error) if is_missing(error) => RunError::Missing(text),
             _ => RunError::Failed(text),

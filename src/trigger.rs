@@ -4,13 +4,14 @@
 
 use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-use signal_hook::iterator::Signals;
+pub use signal_hook::iterator::Signals;
 
 /// What the agent is to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl Triggers {
 
     /// Turns signals into triggers for as long as the process lives. `on_terminate` is called at SIGTERM and
     /// SIGINT.
-    pub fn watch_signals(&self, mut signals: Signals, on_terminate: impl Fn()) {
+    fn watch_signals(&self, mut signals: Signals, on_terminate: impl Fn()) {
         for signal in signals.forever() {
             match signal {
                 SIGTERM | SIGINT => on_terminate(),
@@ -97,7 +98,7 @@ impl Triggers {
     /// Turns newlines into triggers until `stdin` ends; a last line without one is none. After that
     /// `on_hangup` is called as soon as nobody reads `stdout` any more: whoever would take the rest of the
     /// gather is gone too.
-    pub fn watch_stdin(&self, mut stdin: impl Read + AsFd, stdout: impl AsFd, on_hangup: impl Fn()) {
+    fn watch_stdin(&self, mut stdin: impl Read + AsFd, stdout: impl AsFd, on_hangup: impl Fn()) {
         let mut chunk = [0; 4096];
         loop {
             match stdin.read(&mut chunk) {
@@ -124,6 +125,33 @@ impl Triggers {
             on_hangup();
         }
     }
+}
+
+/// What a watching thread needs of stack: it calls nothing deep.
+const STACK: usize = 128 * 1024;
+
+/// Watches signals in a thread of its own.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn spawn_signals(
+    triggers: &Arc<Triggers>,
+    signals: Signals,
+    on_terminate: impl Fn() + Send + 'static,
+) -> std::io::Result<()> {
+    let triggers = Arc::clone(triggers);
+    let watch = move || triggers.watch_signals(signals, on_terminate);
+    Builder::new().name(String::from("signals")).stack_size(STACK).spawn(watch).map(drop)
+}
+
+/// Watches stdin, and stdout for its end, in a thread of its own.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn spawn_stdin(triggers: &Arc<Triggers>, on_hangup: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    let triggers = Arc::clone(triggers);
+    let watch = move || triggers.watch_stdin(std::io::stdin(), std::io::stdout(), on_hangup);
+    Builder::new().name(String::from("stdin")).stack_size(STACK).spawn(watch).map(drop)
 }
 
 /// Waits for events on `fd`.

@@ -81,7 +81,7 @@ impl Global {
         // Telegraf puts the old name's patterns first; the order is of no consequence.
         fieldinclude.0.extend(options.fieldpass.0);
         fieldexclude.0.extend(options.fielddrop.0);
-        let filter = Filter::compile(FilterOptions {
+        let filter = Filter::compile(&FilterOptions {
             namepass: list(options.namepass),
             namedrop: list(options.namedrop),
             namepass_separator: options.namepass_separator,
@@ -101,13 +101,13 @@ impl Global {
             name_suffix: options.name_suffix,
             tags: options.tags.into_iter().collect(),
             precision: options.precision.map_or(Duration::ZERO, |GoDuration(precision)| precision),
-            log_level: options.log_level.map(level).transpose()?,
+            log_level: options.log_level.as_deref().map(level).transpose()?,
             filter,
         })
     }
 }
 
-fn level(name: String) -> Result<Level, OptionError> {
+fn level(name: &str) -> Result<Level, OptionError> {
     match name.to_ascii_lowercase().as_str() {
         "error" => Ok(Level::Error),
         "warn" => Ok(Level::Warn),

@@ -117,7 +117,8 @@ pub(super) fn describe<S: ?Sized, G>(
     gives: impl Fn(&G) -> String,
 ) -> Vec<String> {
     let line = |source: &Registration<S, G>| {
-        let state = (source.probe)(context).map_or_else(|error| format!("no: {error}"), |()| String::from("works"));
+        let state =
+            (source.probe)(context).map_or_else(|error| format!("no: {error}"), |()| String::from("works"));
         format!("{input} {}{}: {state}", source.name, gives(&source.gives))
     };
     registry.iter().map(line).collect()

@@ -41,7 +41,7 @@ pub struct Context {
 }
 
 /// How an input is made from its section.
-type New = fn(&Section, &Environment) -> Result<Box<dyn Input>, ConfigError>;
+type New = fn(&Section<'_>, &Environment) -> Result<Box<dyn Input>, ConfigError>;
 
 /// The registry: each input by name, with its options.
 const REGISTRY: &[(Known, New)] = &[
@@ -59,7 +59,7 @@ pub fn known() -> Vec<Known> {
 ///
 /// # Errors
 /// When one of its options has a value that is not allowed.
-pub fn new(section: &Section, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
+pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
     for (known, new) in REGISTRY {
         if known.name == section.name {
             return new(section, environment);
@@ -72,7 +72,7 @@ pub fn new(section: &Section, environment: &Environment) -> Result<Box<dyn Input
 #[must_use]
 pub fn sources(environment: &Environment) -> Vec<String> {
     let context = Context { environment: environment.clone(), platform: Platform::current() };
-    let mut lines = choice::describe("net", net::sources::SOURCES, &context, |()| String::new());
+    let mut lines = choice::describe("net", net::sources::SOURCES, &context, |_| String::new());
     lines.extend(choice::describe("socketstat", socketstat::sources::SOURCES, &context, |protocols| {
         let names: Vec<&str> = protocols.iter().map(|protocol| protocol.name()).collect();
         format!(" ({})", names.join(", "))

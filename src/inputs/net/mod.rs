@@ -25,12 +25,13 @@ use crate::output::OutputError;
 use crate::platform::Platform;
 use counters::{COUNTERS, Interface};
 use source::{Sink, Source};
-use sources::SOURCES;
+use sources::{Beside, SOURCES};
 use sysfs::ClassNet;
 use system::Status;
 
 /// The names of this input's options.
-pub const OPTIONS: &[&str] = &["interfaces", "ignore_protocol_stats", "source", "netstat_platform", "timeout"];
+pub const OPTIONS: &[&str] =
+    &["interfaces", "ignore_protocol_stats", "source", "netstat_platform", "timeout"];
 
 /// The options as they stand in the file.
 #[derive(Deserialize)]
@@ -62,7 +63,7 @@ struct Net {
     interfaces: Option<Globs>,
     protocols: bool,
     timeout: Duration,
-    choice: Choice<dyn Source, ()>,
+    choice: Choice<dyn Source, Beside>,
     /// Whether netstat is a replay: of another system than this one.
     replay: bool,
 }
@@ -71,7 +72,7 @@ struct Net {
 ///
 /// # Errors
 /// When an option's value is not allowed.
-pub fn new(section: &Section, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
+pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
     let options: Options = section.options()?;
     let fault = |key, message| section.error(&OptionError { key, message });
     let interfaces =
@@ -104,16 +105,18 @@ impl Input for Net {
                 return Ok(());
             }
         };
-        let from_kernel = chosen.registration.name == "procfs";
+        let beside = chosen.registration.gives;
         let wanted = match &self.interfaces {
             Some(globs) => Wanted::Named(globs),
-            None if !from_kernel && self.replay => Wanted::UpInTable,
+            None if beside == Beside::Nothing && self.replay => Wanted::UpInTable,
             None if host.is_foreign() => Wanted::UpInSysfs,
             None => system::interfaces().map_or(Wanted::UpInSysfs, Wanted::Up),
         };
-        let class_net = ClassNet::open(&host.class_net());
-        let mut gather =
-            Gather { accumulator, wanted, class_net, protocols: self.protocols, failed: false };
+        let class_net = match beside {
+            Beside::Sysfs => ClassNet::open(&host.class_net()),
+            Beside::Nothing => ClassNet::unknown(),
+        };
+        let mut gather = Gather { accumulator, wanted, class_net, protocols: self.protocols, failed: false };
         chosen.source.read(self.timeout, &mut gather);
         if gather.failed {
             self.choice.lost();
@@ -184,7 +187,8 @@ impl Sink for Gather<'_, '_> {
     }
 
     fn protocols(&mut self, counters: &[(String, i64)]) {
-        let fields: Vec<_> = counters.iter().map(|(name, value)| (name.as_str(), Value::Signed(*value))).collect();
+        let fields: Vec<_> =
+            counters.iter().map(|(name, value)| (name.as_str(), Value::Signed(*value))).collect();
         self.accumulator.add(&Metric { name: "net", tags: &[("interface", b"all")], fields: &fields });
     }
 

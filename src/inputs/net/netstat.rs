@@ -66,22 +66,22 @@ impl Gathered {
 #[derive(Debug)]
 pub struct Netstat {
     platform: Platform,
-    netstat: Program,
+    program: Program,
     ifconfig: Program,
 }
 
 impl Netstat {
     /// A source that runs the netstat of `platform`, found on `path`.
     #[must_use]
-    pub fn new(platform: Platform, path: &OsStr, children: Arc<Children>) -> Self {
-        let program = |name| Program::new(name, path, Arc::clone(&children));
-        Self { platform, netstat: program("netstat"), ifconfig: program("ifconfig") }
+    pub fn new(platform: Platform, path: &OsStr, children: &Arc<Children>) -> Self {
+        let program = |name| Program::new(name, path, Arc::clone(children));
+        Self { platform, program: program("netstat"), ifconfig: program("ifconfig") }
     }
 }
 
 impl Source for Netstat {
     fn read(&mut self, timeout: Duration, sink: &mut dyn Sink) {
-        let Self { platform, netstat, ifconfig } = self;
+        let Self { platform, program: netstat, ifconfig } = self;
         let gathered = gather(*platform, &mut |name, args, each| {
             let program = if name == "ifconfig" { &mut *ifconfig } else { &mut *netstat };
             program

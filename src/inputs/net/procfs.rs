@@ -64,8 +64,11 @@ fn read_devices(path: &std::path::Path, sink: &mut dyn Sink) -> Result<(), Strin
     }
     if devices.left_out > 0 {
         let first = quote(&devices.first_left_out);
-        let text =
-            format!("{}: left out {} lines that are no interface's, the first {first}", path.display(), devices.left_out);
+        let text = format!(
+            "{}: left out {} lines that are no interface's, the first {first}",
+            path.display(),
+            devices.left_out
+        );
         sink.left_out("lines left out", &text);
     }
     Ok(())
@@ -79,7 +82,10 @@ fn read_protocols(path: &std::path::Path, sink: &mut dyn Sink) {
     }
     let (counters, left_out) = parser.finish();
     if left_out > 0 || counters.is_empty() {
-        sink.absent("snmp", &format!("{}: {left_out} lines or values are no protocol statistics", path.display()));
+        sink.absent(
+            "snmp",
+            &format!("{}: {left_out} lines or values are no protocol statistics", path.display()),
+        );
     }
     sink.protocols(&counters);
 }
@@ -208,7 +214,9 @@ impl ProtocolCounters {
         for name in words_behind_colon(names) {
             let key = format!("{protocol}_{}", String::from_utf8_lossy(name)).to_lowercase();
             match values.next().and_then(signed) {
-                Some(value) if self.counters.len() < MOST_PROTOCOL_COUNTERS && self.seen.insert(key.clone()) => {
+                Some(value)
+                    if self.counters.len() < MOST_PROTOCOL_COUNTERS && self.seen.insert(key.clone()) =>
+                {
                     self.counters.push((key, value));
                 }
                 _ => self.left_out += 1,

@@ -66,7 +66,7 @@ struct Socketstat {
 ///
 /// # Errors
 /// When an option's value is not allowed.
-pub fn new(section: &Section, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
+pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
     let options: Options = section.options()?;
     let fault = |key, message| section.error(&OptionError { key, message });
     let protocols = protocols(&options.protocols.0).map_err(|message| fault("protocols", message))?;
@@ -146,12 +146,14 @@ impl Socketstat {
         let chosen = self.choice.source().map_err(SourceError::Failed)?;
         let name = chosen.registration.name;
         if let Some(instead_of) = chosen.instead_of.take() {
-            let why = if instead_of.is_empty() { String::new() } else { format!(" ({})", instead_of.join("; ")) };
+            let why =
+                if instead_of.is_empty() { String::new() } else { format!(" ({})", instead_of.join("; ")) };
             accumulator.say(Level::Info, &format!("sockets are read from source {name}{why}"));
         }
         if !chosen.registration.gives.contains(&protocol) {
             if self.said.insert((protocol, "not of this source")) {
-                accumulator.say(Level::Warn, &format!("source {name} cannot give {protocol}: no such metrics"));
+                accumulator
+                    .say(Level::Warn, &format!("source {name} cannot give {protocol}: no such metrics"));
             }
             return Ok(Vec::new());
         }

@@ -11,11 +11,11 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::socket::{Protocol, Socket};
+use super::socket::Protocol;
 use super::source::{Note, Sink, Source, SourceError};
 use crate::command::{Children, find_program};
 use crate::platform::Platform;
-use crate::program::{Program, RunError, command_line};
+use crate::program::{Program, command_line};
 
 pub mod table;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::metric::{Metric, Value};
 
 /// A family of sockets, by the name that `protocols` and ss's long options use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// TCP over IPv4 and IPv6.
     Tcp,

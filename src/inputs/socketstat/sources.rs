@@ -3,11 +3,11 @@
 #[cfg(target_os = "linux")]
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use super::netlink;
 use super::socket::Protocol;
 use super::source::Source;
 use super::{netstat, ss};
-#[cfg(target_os = "linux")]
-use super::netlink;
 use crate::inputs::choice::Registration;
 
 /// How long the kernel may take to answer whether it lists sockets at all.
@@ -39,7 +39,11 @@ pub const SOURCES: &[Registration<dyn Source, &[Protocol]>] = &[
         open: |context| {
             let environment = &context.environment;
             let platform = context.platform.ok_or_else(crate::platform::unknown)?;
-            Ok(Box::new(netstat::Netstat::new(platform, environment.host.path(), environment.children.clone())))
+            Ok(Box::new(netstat::Netstat::new(
+                platform,
+                environment.host.path(),
+                environment.children.clone(),
+            )))
         },
     },
 ];

@@ -71,7 +71,7 @@ impl Table {
             Some(&b"Name") => self.header(line, &row),
             Some(_) => match self.columns.as_deref().map(|columns| read_row(columns, &row)) {
                 None | Some(Ok(None)) => {}
-                Some(Ok(Some(link))) => self.rows.push(link),
+                Some(Ok(Some(row))) => self.rows.push(row),
                 Some(Err(Unreadable)) => self.left_out += 1,
             },
         }

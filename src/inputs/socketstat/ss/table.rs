@@ -246,7 +246,9 @@ fn unix_ends(text: &[u8]) -> Option<[Range<usize>; 4]> {
     number(text.get(remote_port.clone())?)?;
     if let Some((head, star)) = last_word(front).filter(|(_, word)| front.get(word.clone()) == Some(b"*")) {
         let head = head.trim_ascii_end();
-        if let Some((path, inode)) = last_word(head).filter(|(path, word)| is_end(path, head.get(word.clone()))) {
+        if let Some((path, inode)) =
+            last_word(head).filter(|(path, word)| is_end(path, head.get(word.clone())))
+        {
             return Some([0..path.len(), inode, star, remote_port]);
         }
     }
