@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use support::reference::{self, Row};
 use support::zoo::Zoo;
+use telegraf_execd_network::inputs::socketstat::interfaces::Names;
 use telegraf_execd_network::inputs::socketstat::netlink::Netlink;
+use telegraf_execd_network::inputs::socketstat::procfs::Procfs;
 use telegraf_execd_network::inputs::socketstat::socket::{Protocol, Socket};
 use telegraf_execd_network::inputs::socketstat::source::{Note, Sink, Source};
 
@@ -68,7 +70,9 @@ fn netlink_lists_what_ss_lists() {
         return;
     }
     let mut zoo = Zoo::new();
-    let source = &mut Netlink::new();
+    // As ss does where the kernel cannot list a protocol that it has.
+    let procfs = Procfs::new("/proc/net".into(), Names::Own);
+    let source = &mut Netlink::new().with_fallback(Box::new(procfs));
     // Twice each: the second dump is on the open descriptor.
     for protocol in Protocol::ALL.into_iter().chain(Protocol::ALL) {
         let rows = compare(source, protocol);
