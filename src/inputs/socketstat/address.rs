@@ -57,6 +57,17 @@ pub fn push_number(text: &mut Vec<u8>, mut number: u32) {
     text.extend_from_slice(&digits[start..]);
 }
 
+/// Cuts `text` at ends (in order) that were taken while it was written; what is past its end is empty.
+#[must_use]
+pub fn parts<const N: usize>(mut text: &[u8], ends: [usize; N]) -> [&[u8]; N] {
+    let mut start = 0;
+    ends.map(|end| {
+        let (part, rest) = text.split_at_checked(end.saturating_sub(start)).unwrap_or_default();
+        (text, start) = (rest, end);
+        part
+    })
+}
+
 fn push_v4(text: &mut Vec<u8>, address: Ipv4Addr) {
     let [a, b, c, d] = address.octets();
     push_number(text, u32::from(a));

@@ -46,7 +46,8 @@ impl Interfaces {
         self.known.entry(index).or_insert_with(|| {
             let own = matches!(self.names, Names::Own).then(|| if_indextoname(index));
             // No name is no error here: an interface may vanish between the socket's row and this look-up.
-            let name = own.and_then(Result::ok).map(CString::into_bytes);
+            // nix 0.31 returns it as an empty name.
+            let name = own.and_then(Result::ok).map(CString::into_bytes).filter(|name| !name.is_empty());
             name.unwrap_or_else(|| format!("if{index}").into_bytes())
         })
     }

@@ -6,6 +6,7 @@ pub mod netid;
 #[cfg(target_os = "linux")]
 pub mod netlink;
 pub mod netstat;
+pub mod procfs;
 pub mod socket;
 pub mod source;
 pub mod sources;

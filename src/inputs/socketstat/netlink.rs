@@ -3,6 +3,9 @@
 //! Rows are parsed in place, fields by their offset, so that a kernel with more or fewer of them does not matter.
 //! One descriptor stays open between dumps; whatever goes wrong closes it, and the next dump opens another.
 //!
+//! A kernel may have sockets of a protocol and lack the module that lists them (`raw_diag` often): ss then reads the
+//! table in `/proc/net`, and so does this source, through another one that it is given.
+//!
 //! Sources: `sock_diag`(7), netlink(7), and `misc/ss.c` of iproute2 6.1 for what ss asks and prints.
 
 pub mod channel;
@@ -42,6 +45,7 @@ type Open = dyn FnMut(usize) -> Result<Box<dyn Channel>, Errno> + Send;
 pub struct Netlink {
     open: Box<Open>,
     channel: Option<Box<dyn Channel>>,
+    fallback: Option<Box<dyn Source + Send>>,
     rows: Rows,
     buffer: Vec<u8>,
     sequence: u32,
@@ -65,7 +69,13 @@ impl Netlink {
     #[must_use]
     pub fn with_channel(open: Box<Open>) -> Self {
         let rows = Rows::new(Interfaces::new(Names::Own));
-        Self { open, channel: None, rows, buffer: Vec::new(), sequence: 0, queue: QUEUE }
+        Self { open, channel: None, fallback: None, rows, buffer: Vec::new(), sequence: 0, queue: QUEUE }
+    }
+
+    /// Asks `source` for a protocol that this kernel does not list.
+    #[must_use]
+    pub fn with_fallback(self, source: Box<dyn Source + Send>) -> Self {
+        Self { fallback: Some(source), ..self }
     }
 
     /// One dump, without repetition.
@@ -126,6 +136,27 @@ impl Netlink {
             sink.restart();
         }
     }
+
+    /// What to do for a protocol that the kernel does not list.
+    fn absent(
+        &mut self,
+        protocol: Protocol,
+        deadline: Instant,
+        sink: &mut dyn Sink,
+    ) -> Result<Vec<Note>, SourceError> {
+        let mut note = absence(protocol);
+        let mut notes = match self.fallback.as_mut().map(|source| source.dump(protocol, deadline, sink)) {
+            Some(Ok(notes)) => {
+                note.push_str("; read from /proc/net instead");
+                notes
+            }
+            // Not there either: the protocol is not in this kernel.
+            None | Some(Err(SourceError::Unavailable(_))) => Vec::new(),
+            Some(Err(error)) => return Err(error),
+        };
+        notes.push(Note::Info { key: "netlink: protocol not in this kernel", text: note });
+        Ok(notes)
+    }
 }
 
 impl Source for Netlink {
@@ -139,7 +170,8 @@ impl Source for Netlink {
         self.queue = QUEUE;
         self.buffer.truncate(DATAGRAM);
         self.buffer.shrink_to_fit();
-        result.map(|summary| notes(protocol, &summary)).map_err(|stop| error(protocol, &stop))
+        let summary = result.map_err(|stop| error(protocol, &stop))?;
+        if summary.absent { self.absent(protocol, deadline, sink) } else { Ok(notes(protocol, &summary)) }
     }
 }
 
@@ -163,9 +195,6 @@ pub fn probe(protocol: Protocol, deadline: Instant) -> Result<(), String> {
 
 fn notes(protocol: Protocol, summary: &Summary) -> Vec<Note> {
     let mut notes = Vec::new();
-    if summary.absent {
-        notes.push(Note::Info { key: "netlink: protocol not in this kernel", text: absence(protocol) });
-    }
     if summary.interrupted {
         let text = format!(
             "netlink: the {protocol} sockets changed while the kernel listed them; some may be missing or double"

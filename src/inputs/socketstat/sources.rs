@@ -4,9 +4,11 @@
 use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
-use super::netlink;
+use super::interfaces::Names;
 use super::socket::Protocol;
 use super::source::Source;
+#[cfg(target_os = "linux")]
+use super::{netlink, procfs};
 use super::{netstat, ss};
 use crate::inputs::choice::Registration;
 
@@ -31,6 +33,17 @@ pub const SOURCES: &[Registration<dyn Source, &[Protocol]>] = &[
         gives: netlink::PROTOCOLS,
         probe: |_| netlink::probe(Protocol::Tcp, Instant::now() + PROBE),
         open: |_| Ok(Box::new(netlink::Netlink::new())),
+    },
+    #[cfg(target_os = "linux")]
+    Registration {
+        name: "procfs",
+        gives: procfs::PROTOCOLS,
+        probe: |context| procfs::probe(&context.environment.host.net_dir(), Protocol::Tcp),
+        open: |context| {
+            let host = &context.environment.host;
+            let names = if host.is_foreign() { Names::Directory(host.class_net()) } else { Names::Own };
+            Ok(Box::new(procfs::Procfs::new(host.net_dir(), names)))
+        },
     },
     Registration {
         name: "netstat",

@@ -46,15 +46,5 @@ impl Rows {
     }
 }
 
-/// Cuts `text` at ends that were taken while it was written.
-fn parts<const N: usize>(mut text: &[u8], ends: [usize; N]) -> [&[u8]; N] {
-    let mut start = 0;
-    ends.map(|end| {
-        let (part, rest) = text.split_at_checked(end - start).unwrap_or_default();
-        (text, start) = (rest, end);
-        part
-    })
-}
-
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,8 @@
 
 use std::net::IpAddr;
 
-use super::{Rows, parts};
-use crate::inputs::socketstat::address::{push_address, push_port};
+use super::Rows;
+use crate::inputs::socketstat::address::{parts, push_address, push_port};
 use crate::inputs::socketstat::netlink::message::{Attributes, number};
 use crate::inputs::socketstat::netlink::request::AF_INET;
 use crate::inputs::socketstat::socket::{COUNTERS, Protocol, Socket};

@@ -2,7 +2,7 @@
 //!
 //! Sources: `include/uapi/linux/packet_diag.h`; `packet_show_sock` in `misc/ss.c` of iproute2 6.1.
 
-use super::parts;
+use crate::inputs::socketstat::address::parts;
 use crate::inputs::socketstat::interfaces::Interfaces;
 use crate::inputs::socketstat::netid::{self, push_ether_type, push_interface};
 use crate::inputs::socketstat::netlink::message::{Attributes, number};

@@ -2,8 +2,7 @@
 //!
 //! Sources: `include/uapi/linux/unix_diag.h`; `unix_show_sock` in `misc/ss.c` of iproute2 6.1.
 
-use super::parts;
-use crate::inputs::socketstat::address::push_inode;
+use crate::inputs::socketstat::address::{parts, push_inode};
 use crate::inputs::socketstat::netid;
 use crate::inputs::socketstat::netlink::message::{Attributes, number};
 use crate::inputs::socketstat::socket::Socket;

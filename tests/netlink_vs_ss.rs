@@ -1,0 +1,96 @@
+//! The netlink source against ss itself: the same sockets, row by row, in a namespace of their own.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::reference::{self, Row};
+use support::zoo::Zoo;
+use telegraf_execd_network::inputs::socketstat::interfaces::Names;
+use telegraf_execd_network::inputs::socketstat::netlink::Netlink;
+use telegraf_execd_network::inputs::socketstat::procfs::Procfs;
+use telegraf_execd_network::inputs::socketstat::socket::{Protocol, Socket};
+use telegraf_execd_network::inputs::socketstat::source::{Note, Sink, Source};
+
+struct Rows(Protocol, Vec<Row>);
+
+impl Sink for Rows {
+    fn socket(&mut self, socket: &Socket<'_>) {
+        self.1.push(reference::row(self.0, socket));
+    }
+
+    fn restart(&mut self) {
+        self.1.clear();
+    }
+}
+
+fn netlink(source: &mut Netlink, protocol: Protocol) -> (Vec<Row>, Vec<Note>) {
+    let mut rows = Rows(protocol, Vec::new());
+    let notes = source.dump(protocol, Instant::now() + Duration::from_secs(10), &mut rows).unwrap();
+    rows.1.sort();
+    (rows.1, notes)
+}
+
+/// Compares until a moment when no timer ran between the two (a SYN or a window probe is sent again now and
+/// then, which counts), or for a while.
+fn compare(source: &mut Netlink, protocol: Protocol) -> Vec<Row> {
+    for attempt in 0.. {
+        let expected = reference::ss(protocol);
+        let (rows, notes) = netlink(source, protocol);
+        let differ =
+            |a: &[Row], b: &[Row]| a.iter().filter(|row| !b.contains(row)).cloned().collect::<Vec<_>>();
+        let (missing, extra) = (differ(&expected, &rows), differ(&rows, &expected));
+        if rows == expected {
+            assert!(!notes.iter().any(|note| matches!(note, Note::Warning { .. })), "{notes:?}");
+            return rows;
+        }
+        assert!(
+            attempt < 20,
+            "{protocol}: {} and {} rows; ss alone {missing:#?} netlink alone {extra:#?}",
+            expected.len(),
+            rows.len()
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    unreachable!("the loop ends with a return or a panic")
+}
+
+fn distinct(rows: &[Row], key: &str) -> Vec<String> {
+    let mut values: Vec<String> = rows.iter().filter_map(|row| row.get(key).cloned()).collect();
+    values.sort();
+    values.dedup();
+    values
+}
+
+#[test]
+fn netlink_lists_what_ss_lists() {
+    if !support::namespace::enter("netlink_lists_what_ss_lists") {
+        return;
+    }
+    let mut zoo = Zoo::new();
+    // As ss does where the kernel cannot list a protocol that it has.
+    let procfs = Procfs::new("/proc/net".into(), Names::Own);
+    let source = &mut Netlink::new().with_fallback(Box::new(procfs));
+    // Twice each: the second dump is on the open descriptor.
+    for protocol in Protocol::ALL.into_iter().chain(Protocol::ALL) {
+        let rows = compare(source, protocol);
+        println!("{protocol}: {} rows equal", rows.len());
+        match protocol {
+            Protocol::Tcp => {
+                let states =
+                    ["CLOSE-WAIT", "CLOSING", "ESTAB", "FIN-WAIT-1", "FIN-WAIT-2", "LAST-ACK", "SYN-SENT"];
+                assert_eq!(distinct(&rows, "state"), states);
+            }
+            Protocol::Unix => assert_eq!(distinct(&rows, "netid"), ["u_dgr", "u_seq", "u_str"]),
+            Protocol::Packet => assert_eq!(distinct(&rows, "netid"), ["p_dgr", "p_raw"]),
+            Protocol::Udp => assert!(rows.len() >= 5, "{rows:#?}"),
+            Protocol::Raw => assert!(rows.len() >= 3, "{rows:#?}"),
+            Protocol::Dccp | Protocol::Sctp => {}
+        }
+    }
+    zoo.crowd(2000);
+    let rows = compare(source, Protocol::Tcp);
+    assert!(rows.len() > 2000, "{} rows", rows.len());
+}
