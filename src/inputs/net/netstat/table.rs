@@ -71,7 +71,7 @@ impl Table {
             Some(&b"Name") => self.header(line, &row),
             Some(_) => match read_row(self.columns.as_deref(), &row) {
                 Ok(None) => {}
-                Ok(Some(link)) => self.rows.push(link),
+                Ok(Some(found)) => self.rows.push(found),
                 Err(Unreadable) => self.left_out += 1,
             },
         }
