@@ -17,13 +17,10 @@ fn table(output: &[u8]) -> Result<Links, String> {
 
 /// `NAME counter=value...`, counters that are not known left out.
 fn shown(name: &[u8], counters: &[Option<u64>]) -> String {
-    let mut text = String::from_utf8_lossy(name).into_owned();
-    for (counter, value) in COUNTERS.iter().zip(counters) {
-        if let Some(value) = value {
-            text += &format!(" {counter}={value}");
-        }
-    }
-    text
+    let known =
+        COUNTERS.iter().zip(counters).filter_map(|(counter, value)| value.map(|value| (counter, value)));
+    let known = known.map(|(counter, value)| format!(" {counter}={value}"));
+    String::from_utf8_lossy(name).into_owned() + &known.collect::<String>()
 }
 
 fn rows(output: &str) -> (Vec<String>, u64) {
