@@ -69,10 +69,10 @@ impl Table {
         match row.first() {
             None => {}
             Some(&b"Name") => self.header(line, &row),
-            Some(_) => match self.columns.as_deref().map(|columns| read_row(columns, &row)) {
-                None | Some(Ok(None)) => {}
-                Some(Ok(Some(row))) => self.rows.push(row),
-                Some(Err(Unreadable)) => self.left_out += 1,
+            Some(_) => match read_row(self.columns.as_deref(), &row) {
+                Ok(None) => {}
+                Ok(Some(found)) => self.rows.push(found),
+                Err(Unreadable) => self.left_out += 1,
             },
         }
     }
@@ -129,8 +129,8 @@ fn counter_of(name: &[u8]) -> Option<Counter> {
 /// A row that is no row of this table.
 struct Unreadable;
 
-/// Reads one row; `None` where it is not an interface's own.
-fn read_row(columns: &[Option<Counter>], row: &[&[u8]]) -> Result<Option<Row>, Unreadable> {
+/// Reads one row; `None` where it is not an interface's own. No header before it, or one that is not understood, costs it.
+fn read_row(columns: Option<&[Option<Counter>]>, row: &[&[u8]]) -> Result<Option<Row>, Unreadable> {
     let &[name, mtu, link, ref rest @ ..] = row else { return Err(Unreadable) };
     // Only a link's cell begins so: before its place, cells before it have run together.
     if name == b"*" || name.starts_with(b"<") || mtu.starts_with(b"<") {
@@ -139,6 +139,7 @@ fn read_row(columns: &[Option<Counter>], row: &[&[u8]]) -> Result<Option<Row>, U
     if !link.starts_with(b"<") {
         return Ok(None);
     }
+    let columns = columns.ok_or(Unreadable)?;
     // A plain number is no address: then the row has a cell too many, and which one cannot be told.
     let address = rest.len().checked_sub(columns.len()).ok_or(Unreadable)?;
     let (address, values) = rest.split_at(address);

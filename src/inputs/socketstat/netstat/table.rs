@@ -136,7 +136,7 @@ impl Table {
             Some(column) => state_of(cell(column)?)?,
             // A datagram socket is connected where it has a peer.
             None if self.remote == b"*" => State::LeftOut,
-            None => State::Named(""),
+            None => State::Named(b""),
         };
         if let State::Named(state) = state {
             each(&Socket {
@@ -144,7 +144,7 @@ impl Table {
                 local_port,
                 remote_addr: &self.remote,
                 remote_port,
-                state: state.as_bytes(),
+                state,
                 recv_q,
                 send_q,
                 ..Socket::default()
@@ -200,29 +200,26 @@ fn proto_of(cell: &[u8]) -> Option<Proto> {
 enum State {
     /// ss does not list such a socket without `-a`.
     LeftOut,
-    /// The state in ss's words; empty for a state that has no name.
-    Named(&'static str),
+    /// The state in ss's words; empty for a protocol without states.
+    Named(&'static [u8]),
 }
 
-/// Reads a state of `tcpstates` in `netinet/tcp_fsm.h`, or the number that stands for one that netstat does not know.
-/// FreeBSD adds `*` to the state of a connection that has yet to send its SYN or FIN.
+/// Reads a state of `tcpstates` in `netinet/tcp_fsm.h`, or the number that stands for one that netstat does not know:
+/// ss calls such a state `UNKNOWN`. FreeBSD adds `*` to the state of a connection that has yet to send its SYN or FIN.
 fn state_of(cell: &[u8]) -> Option<State> {
-    let state = match cell.strip_suffix(b"*").unwrap_or(cell) {
+    Some(State::Named(match cell.strip_suffix(b"*").unwrap_or(cell) {
         b"CLOSED" | b"LISTEN" | b"TIME_WAIT" => return Some(State::LeftOut),
-        b"SYN_SENT" => "SYN-SENT",
-        b"SYN_RCVD" => "SYN-RECV",
-        b"ESTABLISHED" => "ESTAB",
-        b"CLOSE_WAIT" => "CLOSE-WAIT",
-        b"FIN_WAIT_1" => "FIN-WAIT-1",
-        b"CLOSING" => "CLOSING",
-        b"LAST_ACK" => "LAST-ACK",
-        b"FIN_WAIT_2" => "FIN-WAIT-2",
-        other => {
-            number(other.strip_prefix(b"-").unwrap_or(other))?;
-            ""
-        }
-    };
-    Some(State::Named(state))
+        b"SYN_SENT" => b"SYN-SENT",
+        // Linux has no socket for it yet, so ss never shows it without -a; here it is one like the others.
+        b"SYN_RCVD" => b"SYN-RECV",
+        b"ESTABLISHED" => b"ESTAB",
+        b"CLOSE_WAIT" => b"CLOSE-WAIT",
+        b"FIN_WAIT_1" => b"FIN-WAIT-1",
+        b"CLOSING" => b"CLOSING",
+        b"LAST_ACK" => b"LAST-ACK",
+        b"FIN_WAIT_2" => b"FIN-WAIT-2",
+        other => number(other.strip_prefix(b"-").unwrap_or(other)).map(|_| b"UNKNOWN")?,
+    }))
 }
 
 /// Splits an address cell at its last dot, returns the port and writes the address as ss would: an IPv6 address in
