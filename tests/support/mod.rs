@@ -1,0 +1,93 @@
+//! What the integration tests share: the binary under test, fakes of the programs it runs, and tests that
+//! cannot run on this machine.
+
+// Each test binary compiles its own copy of this module and uses a part of it.
+#![allow(dead_code)]
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Says on the real standard output why a test does not run here; where `REQUIRE_ALL` is set that is a failure.
+pub fn skipped(why: &str) {
+    // `println!` of a passing test is captured by the harness: a skip has to be seen.
+    writeln!(std::io::stdout().lock(), "SKIPPED: {why}").expect("the test's stdout can be written");
+    assert!(std::env::var_os("REQUIRE_ALL").is_none(), "no test may be skipped here: {why}");
+}
+
+/// The binary under test, with nothing in its environment.
+pub fn plugin() -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("telegraf-execd-network"));
+    command.env_clear();
+    command
+}
+
+/// Puts an executable shell script into `dir`.
+///
+/// Another process writes the file: were it open for writing in this one, a child forked meanwhile by another test would
+/// inherit the descriptor, and running the script would fail with "Text file busy".
+pub fn fake(dir: &Path, name: &str, body: &str) {
+    let mut install = Command::new("/bin/sh")
+        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+        .arg(dir.join(name))
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("a shell starts");
+    let mut script = install.stdin.take().expect("the shell's stdin is a pipe");
+    write!(script, "#!/bin/sh\n{body}").expect("the shell reads the script");
+    drop(script);
+    assert!(install.wait().expect("the shell ends").success(), "the fake {name} was not written");
+}
+
+/// Writes `text` to `name` in `dir` and returns the path as an argument.
+pub fn write(dir: &Path, name: &str, text: &str) -> String {
+    let path = dir.join(name);
+    fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    path.into_os_string().into_string().expect("temporary paths are UTF-8")
+}
+
+/// Waits until `done` holds. The limit only ends a test that has failed: it is far above what is needed.
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !done() {
+        assert!(Instant::now() < limit, "waited 30 s in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether the process `pid` runs (a zombie has ended).
+pub fn running(pid: i32) -> bool {
+    // The file is gone when the process is: any other state than zombie counts as running.
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
+}
+
+/// Whether this test runs in a network namespace of its own. Where it does not, the calling test is run once more under
+/// `unshare`, and its outcome is this one's; `None` where this machine has no such namespaces.
+pub fn in_own_network(test: &str) -> Option<bool> {
+    const INSIDE: &str = "E2E_INSIDE_NETWORK_NAMESPACE";
+    if std::env::var_os(INSIDE).is_some() {
+        return Some(true);
+    }
+    let flags = ["-n", "-rn"].into_iter().find(|flags| {
+        let tried = Command::new("unshare").arg(flags).arg("true").stderr(Stdio::null()).status();
+        tried.is_ok_and(|status| status.success())
+    });
+    let Some(flags) = flags else {
+        skipped("needs root or user namespaces for a network namespace");
+        return None;
+    };
+    let inner = Command::new("unshare")
+        .arg(flags)
+        .arg(std::env::current_exe().expect("the test binary has a path"))
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(INSIDE, "1")
+        .process_group(0)
+        .status()
+        .expect("unshare starts");
+    assert!(inner.success(), "{test} failed in its network namespace");
+    Some(false)
+}
