@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -65,29 +64,32 @@ pub fn running(pid: i32) -> bool {
         .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
 }
 
-/// Whether this test runs in a network namespace of its own. Where it does not, the calling test is run once more under
-/// `unshare`, and its outcome is this one's; `None` where this machine has no such namespaces.
-pub fn in_own_network(test: &str) -> Option<bool> {
-    const INSIDE: &str = "E2E_INSIDE_NETWORK_NAMESPACE";
+/// Whether this test runs in a network namespace of its own. Where it does not, the calling `test` is run once more under
+/// `unshare` with `environment`, its outcome is this one's, and the answer is `false`; so it is where this machine has no
+/// such namespaces.
+pub fn in_own_network(test: &str, environment: &[(&str, &Path)]) -> bool {
+    const INSIDE: &str = "INSIDE_OWN_NETWORK";
     if std::env::var_os(INSIDE).is_some() {
-        return Some(true);
+        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
+        assert!(up.is_ok_and(|status| status.success()), "the loopback interface cannot be set up");
+        return true;
     }
     let flags = ["-n", "-rn"].into_iter().find(|flags| {
-        let tried = Command::new("unshare").arg(flags).arg("true").stderr(Stdio::null()).status();
+        let tried = Command::new("unshare").args([flags, "true"]).stderr(Stdio::null()).status();
         tried.is_ok_and(|status| status.success())
     });
     let Some(flags) = flags else {
         skipped("needs root or user namespaces for a network namespace");
-        return None;
+        return false;
     };
     let inner = Command::new("unshare")
         .arg(flags)
         .arg(std::env::current_exe().expect("the test binary has a path"))
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(INSIDE, "1")
-        .process_group(0)
+        .envs(environment.iter().copied())
         .status()
         .expect("unshare starts");
     assert!(inner.success(), "{test} failed in its network namespace");
-    Some(false)
+    false
 }
