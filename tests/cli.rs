@@ -87,7 +87,15 @@ fn go_spellings_are_taken() {
         ["-config", &config, "-once", "-influx_uint_support"].as_slice(),
         &[&go_equals, "-once", "-influx-uint-support"],
         &[&equals, "--once", "--influx_uint_support"],
-        &["-config", &config, "-poll_interval", "10s", "-poll_interval_disabled", "-once", "-influx-uint-support"],
+        &[
+            "-config",
+            &config,
+            "-poll_interval",
+            "10s",
+            "-poll_interval_disabled",
+            "-once",
+            "-influx-uint-support",
+        ],
     ] {
         let output = run(arguments);
         assert_eq!(metrics(&output), metrics(&long), "{arguments:?}: {}", text(&output.stderr));
@@ -111,7 +119,8 @@ fn bad_usage_is_exit_code_2() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
         assert!(output.stdout.is_empty(), "{arguments:?}");
         let stderr = text(&output.stderr);
-        let named = arguments.iter().find(|argument| !argument.starts_with("--once")).unwrap_or(&arguments[0]);
+        let named =
+            arguments.iter().find(|argument| !argument.starts_with("--once")).unwrap_or(&arguments[0]);
         let named = named.trim_start_matches('-');
         assert!(stderr.starts_with("E! ") && stderr.contains(named), "{arguments:?}: {stderr}");
     }

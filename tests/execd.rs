@@ -21,15 +21,15 @@ use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo, pipe2};
-use support::{fake, running, wait_until, write};
+use support::{fake, hanging_pids, hanging_ss, running, wait_until, write};
 use tempfile::TempDir;
 
 /// One line a gather.
 const NET: &str = "[[inputs.net]]\n  interfaces = [\"veth0\"]\n  ignore_protocol_stats = true\n";
-const SOCKETS: &str = "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  source = \"ss\"\n  timeout = \"60s\"\n";
+const SOCKETS: &str =
+    "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  source = \"ss\"\n  timeout = \"60s\"\n";
 /// What the fakes print: one socket.
-const ANSWER: &str =
-    "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'\necho 'ESTAB 0 0 127.0.0.1:1 127.0.0.1:2'\n";
+const ANSWER: &str = "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'\necho 'ESTAB 0 0 127.0.0.1:1 127.0.0.1:2'\n";
 
 /// A fixture's directory.
 fn fixture(name: &str) -> PathBuf {
@@ -117,23 +117,6 @@ fn dir() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
-/// A fake ss that writes its process id and its child's to `pids` and never ends.
-fn hanging_ss(dir: &Path) {
-    let pids = dir.join("pids");
-    let body = format!(
-        "trap '' TERM\n/bin/sleep 1000 &\necho $$ $! > '{0}.new'\n/bin/mv '{0}.new' '{0}'\nwait\nwait\n",
-        pids.display()
-    );
-    fake(dir, "ss", &body);
-}
-
-/// The processes of [`hanging_ss`], once they run.
-fn hanging_pids(dir: &Path) -> Vec<i32> {
-    wait_until("ss runs", || dir.join("pids").exists());
-    let pids = fs::read_to_string(dir.join("pids")).expect("the process ids can be read");
-    pids.split_whitespace().map(|pid| pid.parse().expect("a process id")).collect()
-}
-
 #[test]
 fn every_newline_and_signal_is_a_gather() {
     let dir = dir();
@@ -188,7 +171,8 @@ fn triggers_during_a_gather_make_one_more() {
 
 #[test]
 fn the_end_of_stdin_finishes_what_is_pending() {
-    for (input, gathers) in [("", 0..=0), ("no newline", 0..=0), ("\n", 1..=1), ("\nno newline", 1..=1), ("\n\n", 1..=2)]
+    for (input, gathers) in
+        [("", 0..=0), ("no newline", 0..=0), ("\n", 1..=1), ("\nno newline", 1..=1), ("\n\n", 1..=2)]
     {
         let dir = dir();
         let mut plugin = Execd::start(dir.path(), NET);
@@ -360,7 +344,8 @@ fn handlers_stand_before_the_configuration_is_read() {
 fn writes_hold_whole_lines_within_pipe_buf() {
     let dir = dir();
     let interfaces = 500;
-    let mut dev = fs::read_to_string(fixture("net-kernel-6.18").join("proc/net/dev")).expect("a recorded file");
+    let mut dev =
+        fs::read_to_string(fixture("net-kernel-6.18").join("proc/net/dev")).expect("a recorded file");
     for interface in 0..interfaces {
         dev += &format!("odd-name-{interface:05}: {interface} 1 0 0 0 0 0 0 2 3 0 0 0 0 0 0\n");
     }

@@ -18,15 +18,14 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
 /// Answers the last argument that starts with `--` from the files of that name.
-const SS: &str = r#"
+const SS: &str = r"
 for argument; do case $argument in --*) name=${argument#--} ;; -V) name=${name:-version} ;; esac; done
-"#;
+";
 /// Answers from the file named after all arguments.
 const OTHER: &str = "IFS=_\nname=\"$*\"\n";
 /// What every fake does once it knows the `name` of its answer.
@@ -47,16 +46,19 @@ fn every_case_gives_what_it_expects() {
         .collect();
     cases.sort();
     assert!(!cases.is_empty(), "fixtures/ holds no case");
-    let mut failures = String::new();
-    let mut failed = 0;
-    for case in &cases {
-        let wrong = faults(case, &run(case));
-        if !wrong.is_empty() {
-            failed += 1;
-            write!(failures, "\n== {}\n{wrong}", case.display()).expect("a String takes all");
-        }
-    }
-    assert!(failed == 0, "{failed} of {} cases failed{failures}", cases.len());
+    let failures: Vec<String> = cases
+        .iter()
+        .map(|case| (case, faults(case, &run(case))))
+        .filter(|(_, faults)| !faults.is_empty())
+        .map(|(case, faults)| format!("== {}\n{}\n", case.display(), faults.join("\n")))
+        .collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases failed\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n")
+    );
 }
 
 /// Runs the binary over one case.
@@ -86,45 +88,49 @@ fn run(case: &Path) -> Output {
 /// The text of an optional file of the case.
 fn text(case: &Path, name: &str) -> Option<String> {
     let path = case.join(name);
-    path.exists().then(|| fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+    path.exists()
+        .then(|| fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-/// What in `output` is not as the case expects, as text; empty where all is well.
-fn faults(case: &Path, output: &Output) -> String {
-    let mut wrong = String::new();
-    let expected = text(case, "exit").map_or(0, |code| code.trim().parse().expect("exit holds a number"));
-    if output.status.code() != Some(expected) {
-        wrong += &format!("exit code {expected} expected, got {}\n", output.status);
+/// What in `output` is not as the case expects.
+fn faults(case: &Path, output: &Output) -> Vec<String> {
+    let mut faults = Vec::new();
+    let code = text(case, "exit").map_or(0, |code| code.trim().parse().expect("exit holds a number"));
+    if output.status.code() != Some(code) {
+        faults.push(format!("exit code {code} expected, got {}", output.status));
     }
-    for (needed, name) in [("ORIGIN", "ORIGIN"), ("expected.out", "expected.out")] {
-        if !case.join(needed).exists() {
-            wrong += &format!("no {name}\n");
-        }
+    if !case.join("ORIGIN").exists() {
+        faults.push("no ORIGIN".to_owned());
     }
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let (lines, stamps) = without_timestamps(&stdout, &mut wrong);
+    let (lines, times) = without_timestamps(&String::from_utf8_lossy(&output.stdout), &mut faults);
+    // The lines of one input share one time.
     let inputs = text_lossy(&case.join("plugin.conf")).matches("[[inputs.").count();
-    if stamps > inputs {
-        wrong += &format!("{stamps} timestamps for {inputs} inputs\n");
+    if times > inputs {
+        faults.push(format!("{times} timestamps for {inputs} inputs"));
     }
-    let mut expected: Vec<String> =
-        text(case, "expected.out").unwrap_or_default().lines().map(str::to_owned).collect();
+    let mut expected = text(case, "expected.out").map(owned_lines).unwrap_or_else(|| {
+        faults.push("no expected.out".to_owned());
+        Vec::new()
+    });
     expected.sort();
-    wrong += &difference("stdout", &expected, &lines);
+    faults.extend(difference("stdout", &expected, &lines));
 
     let stderr = String::from_utf8_lossy(&output.stderr).replace(&case.display().to_string(), "$CASE");
-    let stderr: Vec<String> = stderr.lines().map(str::to_owned).collect();
+    let stderr = owned_lines(stderr);
     if let Some(expected) = text(case, "expected.err") {
-        wrong += &difference("stderr", &expected.lines().map(str::to_owned).collect::<Vec<_>>(), &stderr);
+        faults.extend(difference("stderr", &owned_lines(expected), &stderr));
     } else {
-        for line in stderr.iter().filter(|line| !line.starts_with("I! ") && !line.starts_with("D! ")) {
-            wrong += &format!("stderr: unexpected {line}\n");
-        }
+        let quiet = |line: &&String| line.starts_with("I! ") || line.starts_with("D! ");
+        let loud = stderr.iter().filter(|line| !quiet(line));
+        faults.extend(loud.map(|line| format!("stderr: unexpected {line}")));
     }
-    for line in stderr.iter().filter(|line| line.len() >= 1000) {
-        wrong += &format!("stderr: a line of {} bytes\n", line.len());
-    }
-    wrong
+    let long = stderr.iter().filter(|line| line.len() >= 1000);
+    faults.extend(long.map(|line| format!("stderr: a line of {} bytes", line.len())));
+    faults
+}
+
+fn owned_lines(text: String) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
 }
 
 /// A file that need not be UTF-8; empty where it cannot be read, as where the case makes it a directory.
@@ -132,40 +138,39 @@ fn text_lossy(path: &Path) -> String {
     fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
-/// The lines of `stdout` sorted, each without its timestamp, and how many timestamps there were.
-fn without_timestamps(stdout: &str, wrong: &mut String) -> (Vec<String>, usize) {
-    let mut stamps = BTreeSet::new();
+/// The lines of `stdout` sorted, each without its timestamp, and how many different timestamps there were.
+fn without_timestamps(stdout: &str, faults: &mut Vec<String>) -> (Vec<String>, usize) {
+    let mut times = BTreeSet::new();
     let mut lines = Vec::new();
     for line in stdout.lines() {
         match line.rsplit_once(' ') {
-            Some((metric, stamp)) if stamp.len() == 19 && stamp.bytes().all(|byte| byte.is_ascii_digit()) => {
-                stamps.insert(stamp.to_owned());
+            Some((metric, time)) if time.len() == 19 && time.bytes().all(|byte| byte.is_ascii_digit()) => {
+                times.insert(time);
                 lines.push(metric.to_owned());
             }
-            _ => *wrong += &format!("stdout: no timestamp in nanoseconds: {line}\n"),
+            _ => faults.push(format!("stdout: no timestamp in nanoseconds: {line}")),
         }
     }
     if !stdout.is_empty() && !stdout.ends_with('\n') {
-        *wrong += "stdout: the last line has no end\n";
+        faults.push("stdout: the last line has no end".to_owned());
     }
     lines.sort();
-    (lines, stamps.len())
+    (lines, times.len())
 }
 
 /// The lines that only one of the two has, or both in full where they differ in order or repetition alone.
-fn difference(what: &str, expected: &[String], got: &[String]) -> String {
+fn difference(what: &str, expected: &[String], got: &[String]) -> Vec<String> {
     if expected == got {
-        return String::new();
+        return Vec::new();
     }
-    let mut text = String::new();
-    for line in expected.iter().filter(|line| !got.contains(line)) {
-        text += &format!("{what}: missing    {line}\n");
+    let only = |word: &str, these: &[String], those: &[String]| -> Vec<String> {
+        let lines = these.iter().filter(|line| !those.contains(line));
+        lines.map(|line| format!("{what}: {word} {line}")).collect()
+    };
+    let mut lines = only("missing   ", expected, got);
+    lines.extend(only("unexpected", got, expected));
+    if lines.is_empty() {
+        lines.push(format!("{what}: expected {expected:#?}\ngot {got:#?}"));
     }
-    for line in got.iter().filter(|line| !expected.contains(line)) {
-        text += &format!("{what}: unexpected {line}\n");
-    }
-    if text.is_empty() {
-        text = format!("{what}: expected {expected:#?}\ngot {got:#?}\n");
-    }
-    text
+    lines
 }

@@ -66,8 +66,7 @@ fn zoo(dir: &Path) -> Zoo {
     let raw6 = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)).expect("a raw socket");
     raw6.connect(&SocketAddr::from((v6, 0)).into()).expect("it connects");
     kept.extend([raw.into(), raw6.into()]);
-    for (kind, protocol) in
-        [(SockType::Raw, SockProtocol::EthAll), (SockType::Datagram, SockProtocol::EthIp)]
+    for (kind, protocol) in [(SockType::Raw, SockProtocol::EthAll), (SockType::Datagram, SockProtocol::EthIp)]
     {
         kept.push(
             socket(AddressFamily::Packet, kind, SockFlag::SOCK_CLOEXEC, protocol).expect("a packet socket"),
@@ -100,8 +99,9 @@ fn shown_by_ss(protocol: &str) -> Vec<String> {
     let text = String::from_utf8(output.stdout).expect("ss writes UTF-8 here");
     let mut lines = text.lines();
     let header = lines.next().expect("a header");
-    let mut metrics: Vec<String> =
-        lines.map(|line| metric(protocol, header, line).unwrap_or_else(|| panic!("cannot read: {line}"))).collect();
+    let mut metrics: Vec<String> = lines
+        .map(|line| metric(protocol, header, line).unwrap_or_else(|| panic!("cannot read: {line}")))
+        .collect();
     metrics.sort();
     metrics
 }
@@ -126,7 +126,7 @@ fn metric(protocol: &str, header: &str, line: &str) -> Option<String> {
     }
     fields.push(format!("recv_q={receive}i,send_q={send}i"));
     for counter in COUNTERS.iter().filter(|_| protocol == "tcp") {
-        let value = rest.iter().filter_map(|word| word.strip_prefix(counter)?.strip_prefix(':')).next();
+        let value = rest.iter().find_map(|word| word.strip_prefix(counter)?.strip_prefix(':'));
         fields.extend(value.map(|value| format!("{counter}={value}i")));
     }
     let tags = [("local_addr", local.0), ("local_port", local.1), ("proto", protocol.to_owned())]

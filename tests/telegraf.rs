@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use socket2::{Domain, Protocol, Socket, Type};
-use support::{fake, running, wait_until, write};
+use support::{fake, hanging_pids, hanging_ss, running, wait_until, write};
 use tempfile::TempDir;
 
 const VERSION: &str = "1.39.3";
@@ -206,22 +206,6 @@ fn good_ss(dir: &Path) {
     );
 }
 
-/// A fake ss that never ends, nor its child, and that ignores SIGTERM.
-fn hanging_ss(dir: &Path) {
-    let pids = dir.join("pids");
-    let pids = pids.display();
-    let body = format!(
-        "trap '' TERM\n/bin/sleep 1000 &\necho $$ $! > '{pids}.new'\n/bin/mv '{pids}.new' '{pids}'\nwait\nwait\n"
-    );
-    fake(dir, "ss", &body);
-}
-
-fn hanging_pids(dir: &Path) -> Vec<i32> {
-    wait_until("ss runs", || dir.join("pids").exists());
-    let pids = fs::read_to_string(dir.join("pids")).expect("the process ids can be read");
-    pids.split_whitespace().map(|pid| pid.parse().expect("a process id")).collect()
-}
-
 /// Our configuration, and what its section needs to hold.
 fn sockets(timeout: &str) -> String {
     format!(
@@ -289,18 +273,19 @@ fn quiet_sockets() -> Vec<Box<dyn std::any::Any>> {
     udp.connect((local, 9)).expect("it connects");
     let raw = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(253))).expect("a raw socket");
     raw.connect(&std::net::SocketAddr::from((local, 0)).into()).expect("it connects");
-    vec![
-        Box::new((listener, client, server)),
-        Box::new((listener6, mapped, server6)),
-        Box::new((udp, raw)),
-    ]
+    vec![Box::new((listener, client, server)), Box::new((listener6, mapped, server6)), Box::new((udp, raw))]
 }
 
 #[test]
 fn metrics_equal_those_of_telegrafs_own_inputs() {
-    let Some(telegraf) = telegraf_in_own_network("metrics_equal_those_of_telegrafs_own_inputs") else { return };
+    let Some(telegraf) = telegraf_in_own_network("metrics_equal_those_of_telegrafs_own_inputs") else {
+        return;
+    };
     let link = Command::new("sh")
-        .args(["-c", "ip link add veth0 type veth peer name veth1 && ip link set veth0 up && ip link set veth1 up"])
+        .args([
+            "-c",
+            "ip link add veth0 type veth peer name veth1 && ip link set veth0 up && ip link set veth1 up",
+        ])
         .status();
     assert!(link.is_ok_and(|status| status.success()), "a veth pair cannot be made");
     let _sockets = quiet_sockets();
@@ -328,7 +313,9 @@ fn metrics_equal_those_of_telegrafs_own_inputs() {
         }
     }
     assert_eq!(of_us, of_telegraf);
-    for (part, at_least) in [("proto=tcp", 4), ("proto=udp", 1), ("proto=raw", 1), ("interface=veth", 2), ("=all", 1)] {
+    for (part, at_least) in
+        [("proto=tcp", 4), ("proto=udp", 1), ("proto=raw", 1), ("interface=veth", 2), ("=all", 1)]
+    {
         let count = of_us.keys().filter(|tags| tags.contains(part)).count();
         assert!(count >= at_least, "{count} of {part}: {of_us:#?}");
     }
@@ -372,7 +359,9 @@ fn our_binary_killed_is_started_again() {
 
 #[test]
 fn telegraf_stopped_in_a_hung_gather_leaves_nothing() {
-    let Some(path) = telegraf_in_own_network("telegraf_stopped_in_a_hung_gather_leaves_nothing") else { return };
+    let Some(path) = telegraf_in_own_network("telegraf_stopped_in_a_hung_gather_leaves_nothing") else {
+        return;
+    };
     for signal in ["STDIN", "SIGUSR1"] {
         let dir = dir();
         hanging_ss(dir.path());

@@ -48,6 +48,23 @@ pub fn write(dir: &Path, name: &str, text: &str) -> String {
     path.into_os_string().into_string().expect("temporary paths are UTF-8")
 }
 
+/// Puts an ss into `dir` that never ends, nor its child, that ignores SIGTERM, and that writes both process ids to `pids`.
+pub fn hanging_ss(dir: &Path) {
+    let pids = dir.join("pids");
+    let body = format!(
+        "trap '' TERM\n/bin/sleep 1000 &\necho $$ $! > '{0}.new'\n/bin/mv '{0}.new' '{0}'\nwait\nwait\n",
+        pids.display()
+    );
+    fake(dir, "ss", &body);
+}
+
+/// The processes of [`hanging_ss`], once they run.
+pub fn hanging_pids(dir: &Path) -> Vec<i32> {
+    wait_until("ss runs", || dir.join("pids").exists());
+    let pids = fs::read_to_string(dir.join("pids")).expect("the process ids can be read");
+    pids.split_whitespace().map(|pid| pid.parse().expect("a process id")).collect()
+}
+
 /// Waits until `done` holds. The limit only ends a test that has failed: it is far above what is needed.
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let limit = Instant::now() + Duration::from_secs(30);
