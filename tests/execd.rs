@@ -346,9 +346,12 @@ fn writes_hold_whole_lines_within_pipe_buf() {
     let interfaces = 500;
     let mut dev =
         fs::read_to_string(fixture("net-kernel-6.18").join("proc/net/dev")).expect("a recorded file");
-    for interface in 0..interfaces {
-        dev += &format!("odd-name-{interface:05}: {interface} 1 0 0 0 0 0 0 2 3 0 0 0 0 0 0\n");
-    }
+    dev.extend((0..interfaces).map(|n| {
+        format!(
+            "odd-name-{n:05}: {n} 1 0 0 0 0 0 0 2 3 0 0 0 0 0 0
+"
+        )
+    }));
     fs::create_dir(dir.path().join("net")).expect("a directory");
     write(&dir.path().join("net"), "dev", &dev);
     // Packet mode: one read returns what one write wrote.
@@ -359,7 +362,7 @@ fn writes_hold_whole_lines_within_pipe_buf() {
     drop(plugin);
     let mut reader = File::from(reader);
     let mut buffer = vec![0; 1 << 16];
-    let (mut writes, mut lines) = (0, 0);
+    let (mut count, mut lines) = (0, 0);
     loop {
         let length = reader.read(&mut buffer).expect("the pipe can be read");
         let write = &buffer[..length];
@@ -369,10 +372,10 @@ fn writes_hold_whole_lines_within_pipe_buf() {
         assert!(length <= 4096, "a write of {length} bytes");
         assert!(write.ends_with(b"\n"), "half a line: {}", String::from_utf8_lossy(write));
         lines += write.split(|byte| *byte == b'\n').count() - 1;
-        writes += 1;
+        count += 1;
     }
     assert_eq!((child.wait().expect("the plugin ends").code(), lines), (Some(0), interfaces));
-    println!("{lines} lines in {writes} writes");
+    println!("{lines} lines in {count} writes");
 }
 
 #[test]

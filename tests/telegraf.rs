@@ -295,9 +295,8 @@ fn metrics_equal_those_of_telegrafs_own_inputs() {
     let execd = "  signal = \"STDIN\"\n  [inputs.execd.tags]\n    from = \"us\"\n";
     let telegraf = Telegraf::start(&telegraf, dir(), ours, execd, native);
     // The namespace comes to rest after its first seconds (addresses found, acknowledgements sent).
-    let (mut of_telegraf, mut of_us) = (BTreeMap::new(), BTreeMap::new());
-    let mut rounds = 0;
-    loop {
+    let mut rounds = 0..10;
+    let (of_telegraf, of_us) = loop {
         telegraf.wait_for(2, "from=telegraf");
         telegraf.wait_for(2, "from=us");
         let metrics = telegraf.metrics();
@@ -306,12 +305,11 @@ fn metrics_equal_those_of_telegrafs_own_inputs() {
             let lines = metrics.iter().filter(|line| line.contains(&tag));
             lines.map(|line| series(&line.replace(&tag, ""))).collect()
         };
-        (of_telegraf, of_us) = (latest("telegraf"), latest("us"));
-        rounds += 1;
-        if of_telegraf == of_us || rounds == 10 {
-            break;
+        let both = (latest("telegraf"), latest("us"));
+        if both.0 == both.1 || rounds.next().is_none() {
+            break both;
         }
-    }
+    };
     assert_eq!(of_us, of_telegraf);
     for (part, at_least) in
         [("proto=tcp", 4), ("proto=udp", 1), ("proto=raw", 1), ("interface=veth", 2), ("=all", 1)]
