@@ -10,13 +10,14 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, SockaddrIn, connect, socket};
 use nix::unistd::Pid;
-use socket2::{Domain, Protocol, Socket, Type};
 use support::{fake, hanging_pids, hanging_ss, running, wait_until, write};
 use tempfile::TempDir;
 
@@ -53,7 +54,7 @@ fn telegraf_in_own_network(test: &str) -> Option<PathBuf> {
         support::skipped("needs Go to build Telegraf");
         return None;
     };
-    support::in_own_network(test, &[("TELEGRAF_BIN", &telegraf)]).then_some(telegraf)
+    support::namespace::enter_with(test, &[("TELEGRAF_BIN", &telegraf)]).then_some(telegraf)
 }
 
 /// A running Telegraf with one `inputs.execd`. Its directory is the PATH of our binary.
@@ -271,8 +272,9 @@ fn quiet_sockets() -> Vec<Box<dyn std::any::Any>> {
     let server6 = listener6.accept().expect("the other end").0;
     let udp = UdpSocket::bind((local, 0)).expect("a socket");
     udp.connect((local, 9)).expect("it connects");
-    let raw = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(253))).expect("a raw socket");
-    raw.connect(&std::net::SocketAddr::from((local, 0)).into()).expect("it connects");
+    let raw = socket(AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Raw)
+        .expect("a raw socket");
+    connect(raw.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).expect("it connects");
     vec![Box::new((listener, client, server)), Box::new((listener6, mapped, server6)), Box::new((udp, raw))]
 }
 

@@ -1,8 +1,11 @@
-//! What the integration tests share: the binary under test, fakes of the programs it runs, and tests that
+//! What the integration tests share: the binary under test, fakes of the programs that it runs, a network namespace with
+//! sockets of every kind, a reader of ss's output that knows nothing of the library, and the word for a test that
 //! cannot run on this machine.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
-// Each test binary compiles its own copy of this module and uses a part of it.
-#![allow(dead_code)]
+pub mod namespace;
+pub mod reference;
+pub mod zoo;
 
 use std::fs;
 use std::io::Write as _;
@@ -79,34 +82,4 @@ pub fn running(pid: i32) -> bool {
     // The file is gone when the process is: any other state than zombie counts as running.
     fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
-}
-
-/// Whether this test runs in a network namespace of its own. Where it does not, the calling `test` is run once more under
-/// `unshare` with `environment`, its outcome is this one's, and the answer is `false`; so it is where this machine has no
-/// such namespaces.
-pub fn in_own_network(test: &str, environment: &[(&str, &Path)]) -> bool {
-    const INSIDE: &str = "INSIDE_OWN_NETWORK";
-    if std::env::var_os(INSIDE).is_some() {
-        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
-        assert!(up.is_ok_and(|status| status.success()), "the loopback interface cannot be set up");
-        return true;
-    }
-    let flags = ["-n", "-rn"].into_iter().find(|flags| {
-        let tried = Command::new("unshare").args([flags, "true"]).stderr(Stdio::null()).status();
-        tried.is_ok_and(|status| status.success())
-    });
-    let Some(flags) = flags else {
-        skipped("needs root or user namespaces for a network namespace");
-        return false;
-    };
-    let inner = Command::new("unshare")
-        .arg(flags)
-        .arg(std::env::current_exe().expect("the test binary has a path"))
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(INSIDE, "1")
-        .envs(environment.iter().copied())
-        .status()
-        .expect("unshare starts");
-    assert!(inner.success(), "{test} failed in its network namespace");
-    false
 }
