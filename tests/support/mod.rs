@@ -1,7 +1,85 @@
-//! What the tests on real sockets share: a network namespace of their own, sockets of every kind in it, and a
-//! reader of ss's output that knows nothing of the library.
+//! What the integration tests share: the binary under test, fakes of the programs that it runs, a network namespace with
+//! sockets of every kind, a reader of ss's output that knows nothing of the library, and the word for a test that
+//! cannot run on this machine.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod namespace;
 pub mod reference;
 pub mod zoo;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Says on the real standard output why a test does not run here; where `REQUIRE_ALL` is set that is a failure.
+pub fn skipped(why: &str) {
+    // `println!` of a passing test is captured by the harness: a skip has to be seen.
+    writeln!(std::io::stdout().lock(), "SKIPPED: {why}").expect("the test's stdout can be written");
+    assert!(std::env::var_os("REQUIRE_ALL").is_none(), "no test may be skipped here: {why}");
+}
+
+/// The binary under test, with nothing in its environment.
+pub fn plugin() -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("telegraf-execd-network"));
+    command.env_clear();
+    command
+}
+
+/// Puts an executable shell script into `dir`.
+///
+/// Another process writes the file: were it open for writing in this one, a child forked meanwhile by another test would
+/// inherit the descriptor, and running the script would fail with "Text file busy".
+pub fn fake(dir: &Path, name: &str, body: &str) {
+    let mut install = Command::new("/bin/sh")
+        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+        .arg(dir.join(name))
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("a shell starts");
+    let mut script = install.stdin.take().expect("the shell's stdin is a pipe");
+    write!(script, "#!/bin/sh\n{body}").expect("the shell reads the script");
+    drop(script);
+    assert!(install.wait().expect("the shell ends").success(), "the fake {name} was not written");
+}
+
+/// Writes `text` to `name` in `dir` and returns the path as an argument.
+pub fn write(dir: &Path, name: &str, text: &str) -> String {
+    let path = dir.join(name);
+    fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    path.into_os_string().into_string().expect("temporary paths are UTF-8")
+}
+
+/// Puts an ss into `dir` that never ends, nor its child, that ignores SIGTERM, and that writes both process ids to `pids`.
+pub fn hanging_ss(dir: &Path) {
+    let pids = dir.join("pids");
+    let body = format!(
+        "trap '' TERM\n/bin/sleep 1000 &\necho $$ $! > '{0}.new'\n/bin/mv '{0}.new' '{0}'\nwait\nwait\n",
+        pids.display()
+    );
+    fake(dir, "ss", &body);
+}
+
+/// The processes of [`hanging_ss`], once they run.
+pub fn hanging_pids(dir: &Path) -> Vec<i32> {
+    wait_until("ss runs", || dir.join("pids").exists());
+    let pids = fs::read_to_string(dir.join("pids")).expect("the process ids can be read");
+    pids.split_whitespace().map(|pid| pid.parse().expect("a process id")).collect()
+}
+
+/// Waits until `done` holds. The limit only ends a test that has failed: it is far above what is needed.
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !done() {
+        assert!(Instant::now() < limit, "waited 30 s in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether the process `pid` runs (a zombie has ended).
+pub fn running(pid: i32) -> bool {
+    // The file is gone when the process is: any other state than zombie counts as running.
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
+}

@@ -1,22 +1,33 @@
 //! Runs a test inside a new network namespace, so that nothing else's sockets are seen and no traffic leaves.
 
 use std::env;
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+use super::skipped;
 
 const INSIDE: &str = "TEST_IN_NETWORK_NAMESPACE";
 
 /// Runs the test `name` again, as a process in a new network namespace with the loopback up, and returns false;
-/// in that process, returns true. Where no namespace can be made it says so on stderr and returns false.
+/// in that process, returns true. Where no namespace can be made the test is skipped and the answer is false.
 ///
 /// # Panics
 /// When the test fails there.
 pub fn enter(name: &str) -> bool {
+    enter_with(name, &[])
+}
+
+/// As [`enter`], with more variables in the environment of that process.
+///
+/// # Panics
+/// When the test fails there.
+pub fn enter_with(name: &str, environment: &[(&str, &Path)]) -> bool {
     if env::var_os(INSIDE).is_some() {
         assert!(run("ip", &["link", "set", "lo", "up"]), "ip link set lo up");
         return true;
     }
     let Some(flags) = ["-n", "-rn"].into_iter().find(|flags| run("unshare", &[flags, "true"])) else {
-        eprintln!("SKIPPED: needs root or user namespaces for a network namespace");
+        skipped("needs root or user namespaces for a network namespace");
         return false;
     };
     let script = "ulimit -n \"$(ulimit -Hn)\"; exec \"$@\"";
@@ -25,6 +36,7 @@ pub fn enter(name: &str) -> bool {
         .arg(env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env(INSIDE, "1")
+        .envs(environment.iter().copied())
         .status()
         .unwrap();
     assert!(status.success(), "{name} failed in its namespace");

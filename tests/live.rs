@@ -1,0 +1,75 @@
+//! Real sockets of every kind in a network namespace: the series that the binary makes of the system's ss are what that
+//! ss shows, read by a second reader.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::time::Duration;
+
+use support::reference::{self, Row};
+use support::write;
+use support::zoo::Zoo;
+use telegraf_execd_network::inputs::socketstat::socket::{COUNTERS, Protocol};
+
+/// The line of a socket, without its timestamp.
+fn line(row: &Row) -> String {
+    let mut line = "socketstat".to_owned();
+    for key in ["local_addr", "local_port", "proto", "remote_addr", "remote_port"] {
+        if let Some(value) = row.get(key) {
+            let escaped = value.replace(',', "\\,").replace('=', "\\=").replace(' ', "\\ ");
+            line.extend([",", key, "=", &escaped]);
+        }
+    }
+    let text = ["state", "netid"].iter().filter_map(|key| Some(format!("{key}=\"{}\"", row.get(*key)?)));
+    let numbers = ["recv_q", "send_q"].iter().chain(&COUNTERS);
+    let fields = text.chain(numbers.filter_map(|key| Some(format!("{key}={}i", row.get(*key)?))));
+    format!("{line} {}", fields.collect::<Vec<_>>().join(","))
+}
+
+/// What ss shows, as lines, sorted.
+fn shown(protocol: Protocol) -> Vec<String> {
+    let mut lines: Vec<String> = reference::ss(protocol).iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn series_equal_what_ss_shows() {
+    if !support::namespace::enter("series_equal_what_ss_shows") {
+        return;
+    }
+    let mut zoo = Zoo::new();
+    zoo.crowd(200);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for (protocol, at_least) in [
+        (Protocol::Tcp, 200),
+        (Protocol::Udp, 5),
+        (Protocol::Raw, 3),
+        (Protocol::Unix, 20),
+        (Protocol::Packet, 4),
+    ] {
+        let config = format!("[[inputs.socketstat]]\n  protocols = [\"{protocol}\"]\n  source = \"ss\"\n");
+        let config = write(dir.path(), "plugin.conf", &config);
+        // Timers run meanwhile (a SYN is sent again): compare where ss shows the same before and after.
+        let (expected, output) = (0..50)
+            .find_map(|_| {
+                let before = shown(protocol);
+                let mut plugin = support::plugin();
+                plugin.args(["--once", "--config", &config]);
+                plugin.env("PATH", std::env::var_os("PATH").expect("PATH is set"));
+                let output = plugin.output().expect("the plugin runs");
+                std::thread::sleep(Duration::from_millis(1));
+                (before == shown(protocol)).then_some((before, output))
+            })
+            .unwrap_or_else(|| panic!("the {protocol} sockets never stood still"));
+        assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+        let stdout = String::from_utf8(output.stdout).expect("line protocol is UTF-8");
+        let mut ours: Vec<&str> =
+            stdout.lines().map(|line| line.rsplit_once(' ').expect("a timestamp").0).collect();
+        ours.sort_unstable();
+        assert_eq!(ours, expected, "{protocol}");
+        assert!(ours.len() >= at_least, "{protocol}: {} sockets", ours.len());
+        println!("{protocol}: {} sockets equal", ours.len());
+    }
+}
