@@ -77,7 +77,14 @@ impl Source for Netstat {
     ) -> Result<Vec<Note>, SourceError> {
         let mut notes = Vec::new();
         for args in runs(self.platform, protocol) {
-            notes.extend(self.run(&args, protocol, deadline, sink)?);
+            let run = self.run(&args, protocol, deadline, sink);
+            notes.extend(run.map_err(|error| match error {
+                // This command does not name the protocol, and both may fail by it.
+                SourceError::Failed(text) if self.platform == Platform::NetBsd => {
+                    SourceError::Failed(format!("{protocol}: {text}"))
+                }
+                error => error,
+            })?);
         }
         Ok(notes)
     }
