@@ -14,7 +14,7 @@ use telegraf_execd_network::host::Host;
 use telegraf_execd_network::inputs::{self, Environment};
 use telegraf_execd_network::logger::{Level, Logger};
 use telegraf_execd_network::output::Output;
-use telegraf_execd_network::trigger::{self, Timer, Triggers};
+use telegraf_execd_network::trigger::{self, Signals, Timer, Triggers};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 const VERSION: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n");
@@ -23,14 +23,14 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     // Before anything else: without a handler, a trigger that comes early would kill the process.
-    let signals = trigger::install_signals();
+    let signals = Signals::install();
     start(signals).unwrap_or_else(|error| {
         Logger::new(NAME, Level::Info).say(Level::Error, &error.to_string());
         ExitCode::from(2)
     })
 }
 
-fn start(signals: std::io::Result<trigger::Signals>) -> Result<ExitCode, Failure> {
+fn start(signals: std::io::Result<Signals>) -> Result<ExitCode, Failure> {
     let host = Arc::new(Host::from_environment(|name| std::env::var_os(name)));
     let environment = Environment { host, children: Arc::new(Children::default()) };
     match cli::parse(std::env::args_os().skip(1), config::SAMPLE, VERSION)? {
@@ -48,7 +48,7 @@ fn print(text: &str) -> Result<ExitCode, Failure> {
     }
 }
 
-fn gather(run: &Run, environment: &Environment, signals: trigger::Signals) -> Result<ExitCode, Failure> {
+fn gather(run: &Run, environment: &Environment, signals: Signals) -> Result<ExitCode, Failure> {
     let triggers = Arc::new(Triggers::default());
     let end = {
         let children = environment.children.clone();

@@ -2,16 +2,18 @@
 //!
 //! Triggers are a flag, not a queue: however many arrive during a gather, one further gather follows.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-pub use signal_hook::iterator::Signals;
 
 /// What the agent is to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +25,45 @@ pub enum Event {
 }
 
 /// The signals that this process answers: those that Telegraf's `signal` setting can send, and those that
-/// end it. Installing the handlers is the first thing that the process does.
+/// end it.
 ///
-/// # Errors
-/// When the system refuses a handler.
-pub fn install_signals() -> std::io::Result<Signals> {
-    Signals::new([SIGUSR1, SIGUSR2, SIGHUP, SIGTERM, SIGINT])
+/// They arrive through a pipe. The socket pair that is usual for this would be one of the sockets that
+/// `inputs.socketstat` lists.
+#[derive(Debug)]
+pub struct Signals {
+    pipe: File,
+    terminate: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Installs the handlers: the first thing that the process does.
+    ///
+    /// # Errors
+    /// When the system refuses one.
+    pub fn install() -> std::io::Result<Self> {
+        let (pipe, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        let terminate = Arc::new(AtomicBool::new(false));
+        for signal in [SIGUSR1, SIGUSR2, SIGHUP] {
+            signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
+        }
+        for signal in [SIGTERM, SIGINT] {
+            // The flag is set first: handlers run in the order in which they were registered.
+            signal_hook::flag::register(signal, Arc::clone(&terminate))?;
+            signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
+        }
+        Ok(Self { pipe: pipe.into(), terminate })
+    }
+
+    /// Waits for the next signals; true if one of them is to end the process.
+    fn wait(&mut self) -> std::io::Result<bool> {
+        loop {
+            match self.pipe.read(&mut [0; 256]) {
+                Ok(_) => return Ok(self.terminate.load(Ordering::SeqCst)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
 }
 
 /// The pending trigger and the end of stdin, shared by the threads that see them come.
@@ -87,44 +122,64 @@ impl Triggers {
     /// Turns signals into triggers for as long as the process lives. `on_terminate` is called at SIGTERM and
     /// SIGINT.
     fn watch_signals(&self, mut signals: Signals, on_terminate: impl Fn()) {
-        for signal in signals.forever() {
-            match signal {
-                SIGTERM | SIGINT => on_terminate(),
-                _ => self.gather(),
+        while let Ok(terminate) = signals.wait() {
+            if terminate {
+                on_terminate();
             }
+            self.gather();
         }
     }
 
-    /// Turns newlines into triggers until `stdin` ends; a last line without one is none. After that
-    /// `on_hangup` is called as soon as nobody reads `stdout` any more: whoever would take the rest of the
-    /// gather is gone too.
+    /// Turns newlines into triggers until `stdin` ends; a last line without one is none. As soon as nobody
+    /// reads `stdout` any more `on_hangup` is called, in the middle of a gather too.
     fn watch_stdin(&self, mut stdin: impl Read + AsFd, stdout: impl AsFd, on_hangup: impl Fn()) {
+        let mut open = true;
         let mut chunk = [0; 4096];
-        loop {
+        while let Ok(ready) = wait_for(open.then_some(&stdin), &stdout) {
+            if ready.hangup {
+                on_hangup();
+                return;
+            }
+            if !ready.input {
+                continue;
+            }
             match stdin.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(read) => {
+                Ok(read) if read > 0 => {
                     if chunk.iter().take(read).any(|&byte| byte == b'\n') {
                         self.gather();
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Whoever shares stdin may have made it non-blocking.
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if wait(&stdin, PollFlags::POLLIN).is_err() {
-                        break;
-                    }
-                }
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
                 // A stdin that cannot be read (a directory, a hung-up terminal) will not give newlines: as
                 // good as ended.
-                Err(_) => break,
+                Ok(_) | Err(_) => {
+                    open = false;
+                    self.end();
+                }
             }
         }
         self.end();
-        if wait_for_hangup(&stdout) {
-            on_hangup();
-        }
     }
+}
+
+/// What poll(2) found.
+struct Ready {
+    /// Stdin has bytes, or has ended.
+    input: bool,
+    /// The other end of stdout is gone.
+    hangup: bool,
+}
+
+fn wait_for(stdin: Option<impl AsFd>, stdout: impl AsFd) -> Result<Ready, Errno> {
+    let gone = PollFlags::POLLERR | PollFlags::POLLHUP;
+    let mut polled = vec![PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    polled.extend(stdin.as_ref().map(|stdin| PollFd::new(stdin.as_fd(), PollFlags::POLLIN)));
+    match poll(&mut polled, PollTimeout::NONE) {
+        Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}
+        Err(error) => return Err(error),
+    }
+    let events = |at: usize| polled.get(at).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
+    Ok(Ready { input: !events(1).is_empty(), hangup: events(0).intersects(gone) })
 }
 
 /// What a watching thread needs of stack: it calls nothing deep.
@@ -152,27 +207,6 @@ pub fn spawn_stdin(triggers: &Arc<Triggers>, on_hangup: impl Fn() + Send + 'stat
     let triggers = Arc::clone(triggers);
     let watch = move || triggers.watch_stdin(std::io::stdin(), std::io::stdout(), on_hangup);
     Builder::new().name(String::from("stdin")).stack_size(STACK).spawn(watch).map(drop)
-}
-
-/// Waits for events on `fd`.
-fn wait(fd: impl AsFd, flags: PollFlags) -> Result<PollFlags, Errno> {
-    let mut polled = [PollFd::new(fd.as_fd(), flags)];
-    match poll(&mut polled, PollTimeout::NONE) {
-        Ok(_) => Ok(polled.iter().filter_map(PollFd::revents).collect()),
-        Err(Errno::EINTR | Errno::EAGAIN) => Ok(PollFlags::empty()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Waits until the other end of `fd` is gone; false where the system cannot tell.
-fn wait_for_hangup(fd: impl AsFd) -> bool {
-    loop {
-        match wait(&fd, PollFlags::empty()) {
-            Ok(events) if events.intersects(PollFlags::POLLERR | PollFlags::POLLHUP) => return true,
-            Ok(events) if events.is_empty() => {}
-            Ok(_) | Err(_) => return false,
-        }
-    }
 }
 
 /// The internal timer (`--poll-interval`).

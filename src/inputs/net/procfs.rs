@@ -96,7 +96,7 @@ fn read_protocols(path: &std::path::Path, sink: &mut dyn Sink) {
 /// names in the second header line; before 2.6 a number could follow the colon without a space.
 #[derive(Debug, Default)]
 pub struct Devices {
-    columns: Option<[usize; COUNTERS.len()]>,
+    columns: Option<Columns>,
     /// Lines that are no interface's, and the first of them.
     pub left_out: u64,
     /// The first of them.
@@ -131,8 +131,16 @@ impl Devices {
     }
 }
 
-/// The places of the counters behind the colon, from ` face |bytes packets ...|bytes packets ...`.
-fn columns_of_header(line: &[u8]) -> Option<[usize; COUNTERS.len()]> {
+/// The columns behind the colon.
+#[derive(Debug)]
+struct Columns {
+    /// Where each counter is.
+    places: [usize; COUNTERS.len()],
+    count: usize,
+}
+
+/// The columns, from ` face |bytes packets ...|bytes packets ...`.
+fn columns_of_header(line: &[u8]) -> Option<Columns> {
     let text = std::str::from_utf8(line).ok()?;
     let mut parts = text.split('|').skip(1);
     let received: Vec<&str> = parts.next()?.split_whitespace().collect();
@@ -152,21 +160,24 @@ fn columns_of_header(line: &[u8]) -> Option<[usize; COUNTERS.len()]> {
         places[counter.index()] =
             if of_sent { received.len() + place(&sent, name)? } else { place(&received, name)? };
     }
-    Some(places)
+    Some(Columns { places, count: received.len() + sent.len() })
 }
 
-/// Splits at the last colon: an alias' name (`eth0:1`) has one of its own.
-fn interface_of<'a>(columns: &[usize; COUNTERS.len()], line: &'a [u8]) -> Option<Interface<'a>> {
+/// Splits at the last colon: an alias' name (`eth0:1`) has one of its own. A line with fewer values than the
+/// header has columns was cut, perhaps in the middle of a number.
+fn interface_of<'a>(columns: &Columns, line: &'a [u8]) -> Option<Interface<'a>> {
     let colon = memchr::memrchr(b':', line)?;
     let name = line.get(..colon)?.trim_ascii();
     let values = std::str::from_utf8(line.get(colon + 1..)?).ok()?;
     let mut counters: Counters = [None; COUNTERS.len()];
-    for (place, value) in values.split_ascii_whitespace().enumerate() {
-        if let Some(counter) = columns.iter().position(|column| *column == place) {
+    let mut count = 0;
+    for value in values.split_ascii_whitespace() {
+        if let Some(counter) = columns.places.iter().position(|place| *place == count) {
             counters[counter] = Some(value.parse().ok()?);
         }
+        count += 1;
     }
-    let complete = !name.is_empty() && counters.iter().all(Option::is_some);
+    let complete = !name.is_empty() && count >= columns.count;
     complete.then_some(Interface { name, counters, up: None })
 }
 
@@ -179,7 +190,7 @@ pub struct ProtocolCounters {
     header: Option<Vec<u8>>,
     seen: HashSet<String>,
     counters: Vec<(String, i64)>,
-    /// Names without a value and values that are no numbers.
+    /// Lines without their other half or with other than numbers, and names that come twice.
     pub left_out: u64,
 }
 
@@ -208,21 +219,22 @@ impl ProtocolCounters {
         (self.counters, left_out)
     }
 
+    /// A line whose values are not one number a name is lost whole: which of them would be true?
     fn pair(&mut self, names: &[u8], values: &[u8]) {
-        let mut values = words_behind_colon(values);
         let protocol = String::from_utf8_lossy(protocol_of(names).unwrap_or_default());
-        for name in words_behind_colon(names) {
+        let values: Option<Vec<i64>> = words_behind_colon(values).map(signed).collect();
+        let Some(values) = values.filter(|values| values.len() == words_behind_colon(names).count()) else {
+            self.left_out += 1;
+            return;
+        };
+        for (name, value) in words_behind_colon(names).zip(values) {
             let key = format!("{protocol}_{}", String::from_utf8_lossy(name)).to_lowercase();
-            match values.next().and_then(signed) {
-                Some(value)
-                    if self.counters.len() < MOST_PROTOCOL_COUNTERS && self.seen.insert(key.clone()) =>
-                {
-                    self.counters.push((key, value));
-                }
-                _ => self.left_out += 1,
+            if self.counters.len() < MOST_PROTOCOL_COUNTERS && self.seen.insert(key.clone()) {
+                self.counters.push((key, value));
+            } else {
+                self.left_out += 1;
             }
         }
-        self.left_out += values.count() as u64;
     }
 }
 

@@ -32,7 +32,9 @@ impl ClassNet {
     /// Source: `Documentation/ABI/testing/sysfs-class-net` of the kernel.
     #[must_use]
     pub fn speed(&self, interface: &[u8]) -> i64 {
-        self.read(interface, "speed").and_then(|text| text.trim_ascii().parse().ok()).unwrap_or(-1)
+        let speed = self.read(interface, "speed").and_then(|text| text.trim_ascii().parse().ok());
+        // Kernels before 4.9 print the unknown speed without its sign.
+        speed.filter(|speed| *speed != i64::from(u32::MAX)).unwrap_or(-1)
     }
 
     /// The flags (`IFF_UP` and others), from `0x1003`; `None` where they cannot be read.
