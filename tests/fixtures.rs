@@ -104,7 +104,7 @@ fn faults(case: &Path, output: &Output) -> Vec<String> {
     }
     let (lines, times) = without_timestamps(&String::from_utf8_lossy(&output.stdout), &mut faults);
     // The lines of one input share one time.
-    let inputs = text_lossy(&case.join("plugin.conf")).matches("[[inputs.").count();
+    let inputs = text_lossy(&case.join("plugin.conf")).matches("[inputs.").count();
     if times > inputs {
         faults.push(format!("{times} timestamps for {inputs} inputs"));
     }

@@ -34,6 +34,13 @@ fn shown(protocol: Protocol) -> Vec<String> {
     lines
 }
 
+/// The inode of a nameless unix socket's line, and that of its peer.
+fn inodes(line: &str) -> Option<(&str, &str)> {
+    let rest = line.strip_prefix("socketstat,local_addr=*,local_port=")?;
+    let (inode, rest) = rest.split_once(",proto=unix,remote_addr=*,remote_port=")?;
+    Some((inode, rest.split_once(' ')?.0))
+}
+
 #[test]
 fn series_equal_what_ss_shows() {
     if !support::namespace::enter("series_equal_what_ss_shows") {
@@ -65,10 +72,19 @@ fn series_equal_what_ss_shows() {
             .unwrap_or_else(|| panic!("the {protocol} sockets never stood still"));
         assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
         let stdout = String::from_utf8(output.stdout).expect("line protocol is UTF-8");
-        let mut ours: Vec<&str> =
-            stdout.lines().map(|line| line.rsplit_once(' ').expect("a timestamp").0).collect();
-        ours.sort_unstable();
-        assert_eq!(ours, expected, "{protocol}");
+        let mut ours: Vec<String> =
+            stdout.lines().map(|line| line.rsplit_once(' ').expect("a timestamp").0.to_owned()).collect();
+        ours.sort();
+        let only = |these: &[String], those: &[String]| -> Vec<String> {
+            these.iter().filter(|line| !those.contains(line)).cloned().collect()
+        };
+        // What wakes the plugin is a pair of sockets of its own, gone when ss is asked again.
+        if let ([one, other], Protocol::Unix) = (only(&ours, &expected).as_slice(), protocol) {
+            assert_eq!(inodes(one), inodes(other).map(|(inode, peer)| (peer, inode)), "{one} {other}");
+            ours.retain(|line| line != one && line != other);
+        }
+        let (missing, extra) = (only(&expected, &ours), only(&ours, &expected));
+        assert!(ours == expected, "{protocol}: ss alone {missing:#?}, the plugin alone {extra:#?}");
         assert!(ours.len() >= at_least, "{protocol}: {} sockets", ours.len());
         println!("{protocol}: {} sockets equal", ours.len());
     }
