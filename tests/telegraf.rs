@@ -197,7 +197,7 @@ fn series(line: &str) -> (String, Vec<String>) {
 
 /// A fake ss with one TCP socket, whose one answer has every field.
 fn good_ss(dir: &Path) {
-    let details = "bytes_acked:1 bytes_received:2 segs_out:3 segs_in:4 data_segs_out:5 data_segs_in:6";
+    let details = " cubic bytes_acked:1 bytes_received:2 segs_out:3 segs_in:4 data_segs_out:5 data_segs_in:6";
     fake(
         dir,
         "ss",
