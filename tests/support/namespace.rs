@@ -11,6 +11,15 @@ const INSIDE: &str = "TEST_IN_NETWORK_NAMESPACE";
 /// # Panics
 /// When the test fails there.
 pub fn enter(name: &str) -> bool {
+    enter_with(&["--exact", name, "--nocapture"])
+}
+
+/// The same for a test that is ignored otherwise.
+pub fn enter_ignored(name: &str) -> bool {
+    enter_with(&["--exact", name, "--nocapture", "--ignored"])
+}
+
+fn enter_with(arguments: &[&str]) -> bool {
     if env::var_os(INSIDE).is_some() {
         assert!(run("ip", &["link", "set", "lo", "up"]), "ip link set lo up");
         return true;
@@ -23,11 +32,11 @@ pub fn enter(name: &str) -> bool {
     let status = Command::new("unshare")
         .args([flags, "sh", "-c", script, "sh"])
         .arg(env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
+        .args(arguments)
         .env(INSIDE, "1")
         .status()
         .unwrap();
-    assert!(status.success(), "{name} failed in its namespace");
+    assert!(status.success(), "{arguments:?} failed in its namespace");
     false
 }
 
