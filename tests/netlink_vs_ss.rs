@@ -6,38 +6,25 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::reference::{self, Row};
+use support::reference::{self, Row, Rows};
 use support::zoo::Zoo;
 use telegraf_execd_network::inputs::socketstat::interfaces::Names;
 use telegraf_execd_network::inputs::socketstat::netlink::Netlink;
 use telegraf_execd_network::inputs::socketstat::procfs::Procfs;
-use telegraf_execd_network::inputs::socketstat::socket::{Protocol, Socket};
-use telegraf_execd_network::inputs::socketstat::source::{Note, Sink, Source};
-
-struct Rows(Protocol, Vec<Row>);
-
-impl Sink for Rows {
-    fn socket(&mut self, socket: &Socket<'_>) {
-        self.1.push(reference::row(self.0, socket));
-    }
-
-    fn restart(&mut self) {
-        self.1.clear();
-    }
-}
+use telegraf_execd_network::inputs::socketstat::socket::Protocol;
+use telegraf_execd_network::inputs::socketstat::source::{Note, Source};
 
 fn netlink(source: &mut Netlink, protocol: Protocol) -> (Vec<Row>, Vec<Note>) {
-    let mut rows = Rows(protocol, Vec::new());
+    let mut rows = Rows::new(protocol);
     let notes = source.dump(protocol, Instant::now() + Duration::from_secs(10), &mut rows).unwrap();
-    rows.1.sort();
-    (rows.1, notes)
+    (rows.sorted(), notes)
 }
 
 /// Compares until a moment when no timer ran between the two (a SYN or a window probe is sent again now and
 /// then, which counts), or for a while.
 fn compare(source: &mut Netlink, protocol: Protocol) -> Vec<Row> {
     for attempt in 0.. {
-        let expected = reference::ss(protocol);
+        let expected = reference::read(protocol, &reference::run(protocol));
         let (rows, notes) = netlink(source, protocol);
         let differ =
             |a: &[Row], b: &[Row]| a.iter().filter(|row| !b.contains(row)).cloned().collect::<Vec<_>>();

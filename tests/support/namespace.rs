@@ -14,14 +14,20 @@ const INSIDE: &str = "TEST_IN_NETWORK_NAMESPACE";
 /// # Panics
 /// When the test fails there.
 pub fn enter(name: &str) -> bool {
-    enter_with(name, &[])
+    run_inside(&["--exact", name, "--nocapture"], &[])
+}
+
+/// The same for a test that is ignored otherwise.
+pub fn enter_ignored(name: &str) -> bool {
+    run_inside(&["--exact", name, "--nocapture", "--ignored"], &[])
 }
 
 /// As [`enter`], with more variables in the environment of that process.
-///
-/// # Panics
-/// When the test fails there.
 pub fn enter_with(name: &str, environment: &[(&str, &Path)]) -> bool {
+    run_inside(&["--exact", name, "--nocapture"], environment)
+}
+
+fn run_inside(arguments: &[&str], environment: &[(&str, &Path)]) -> bool {
     if env::var_os(INSIDE).is_some() {
         assert!(run("ip", &["link", "set", "lo", "up"]), "ip link set lo up");
         return true;
@@ -34,12 +40,12 @@ pub fn enter_with(name: &str, environment: &[(&str, &Path)]) -> bool {
     let status = Command::new("unshare")
         .args([flags, "sh", "-c", script, "sh"])
         .arg(env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
+        .args(arguments)
         .env(INSIDE, "1")
         .envs(environment.iter().copied())
         .status()
         .unwrap();
-    assert!(status.success(), "{name} failed in its namespace");
+    assert!(status.success(), "{arguments:?} failed in its namespace");
     false
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use telegraf_execd_network::inputs::socketstat::socket::{COUNTERS, Protocol, Socket};
+use telegraf_execd_network::inputs::socketstat::source::Sink;
 use telegraf_execd_network::metric::Value;
 
 /// Tags and fields of a socket, by name.
@@ -31,12 +32,46 @@ pub fn row(protocol: Protocol, socket: &Socket<'_>) -> Row {
     row
 }
 
-/// Runs ss and reads what it prints, sorted.
-pub fn ss(protocol: Protocol) -> Vec<Row> {
+/// Collects what a source hands over.
+pub struct Rows {
+    protocol: Protocol,
+    rows: Vec<Row>,
+}
+
+impl Rows {
+    /// Nothing yet.
+    pub fn new(protocol: Protocol) -> Self {
+        Self { protocol, rows: Vec::new() }
+    }
+
+    /// All of it.
+    pub fn sorted(mut self) -> Vec<Row> {
+        self.rows.sort();
+        self.rows
+    }
+}
+
+impl Sink for Rows {
+    fn socket(&mut self, socket: &Socket<'_>) {
+        self.rows.push(row(self.protocol, socket));
+    }
+
+    fn restart(&mut self) {
+        self.rows.clear();
+    }
+}
+
+/// What ss prints now.
+pub fn run(protocol: Protocol) -> String {
     let output = Command::new("ss").args(["-in", &format!("--{protocol}")]).output().unwrap();
     assert!(output.status.success(), "ss: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Reads what ss printed, sorted.
+pub fn read(protocol: Protocol, printed: &str) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    for line in String::from_utf8(output.stdout).unwrap().lines().skip(1) {
+    for line in printed.lines().skip(1) {
         if line.starts_with([' ', '\t']) {
             counters(line, rows.last_mut().unwrap());
         } else {

@@ -220,7 +220,7 @@ impl Zoo {
             let listener = UnixListener::bind(&path).unwrap();
             let mut client = UnixStream::connect(&path).unwrap();
             client.write_all(b"abc").unwrap();
-            // Not accepted: it has no inode yet.
+            // Not accepted: its other end has no inode yet, and is not listed.
             let waiting = UnixStream::connect(&path).unwrap();
             self.hold((client, listener.accept().unwrap(), waiting, listener));
         }

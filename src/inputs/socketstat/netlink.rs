@@ -39,7 +39,8 @@ const QUEUE: usize = 1024 * 1024;
 /// How often a dump is started again, where the deadline allows it.
 const ATTEMPTS: u32 = 8;
 
-type Open = dyn FnMut(usize) -> Result<Box<dyn Channel>, Errno> + Send;
+/// Opens a channel that may queue so many bytes.
+pub type Open = dyn FnMut(usize) -> Result<Box<dyn Channel>, Errno> + Send;
 
 /// The kernel's socket tables.
 pub struct Netlink {
@@ -62,13 +63,14 @@ impl Netlink {
     /// Those of the network namespace of this process. Nothing is opened before the first dump.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_channel(Box::new(|queue| Ok(Box::new(KernelChannel::open(queue)?))))
+        Self::with_channel(Box::new(|queue| Ok(Box::new(KernelChannel::open(queue)?))), Names::Own)
     }
 
-    /// One whose channels come from `open`, which is given the bytes to queue.
+    /// One whose channels come from `open`, which is given the bytes to queue, and whose interfaces are called as
+    /// `names` knows.
     #[must_use]
-    pub fn with_channel(open: Box<Open>) -> Self {
-        let rows = Rows::new(Interfaces::new(Names::Own));
+    pub fn with_channel(open: Box<Open>, names: Names) -> Self {
+        let rows = Rows::new(Interfaces::new(names));
         Self { open, channel: None, fallback: None, rows, buffer: Vec::new(), sequence: 0, queue: QUEUE }
     }
 

@@ -124,6 +124,3 @@ fn succeeded(message: &Message<'_>) -> Result<(), Stop> {
         errno => Err(Errno::from_raw(errno).into()),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -21,9 +21,9 @@ use crate::logger::quote;
 
 /// `__SO_ACCEPTCON`: the flag of a listening unix socket.
 const LISTENING: u32 = 1 << 16;
-/// `SS_CONNECTING`, which the kernel prints for an established socket that is not accepted yet, and
-/// `SS_CONNECTED`.
-const CONNECTED: std::ops::RangeInclusive<u8> = 2..=3;
+/// `SS_CONNECTED`. The kernel prints `SS_CONNECTING` for a socket that is established but not accepted yet: it has no
+/// inode, and ss does not list it.
+const CONNECTED: u8 = 3;
 
 /// Reads one table, line by line. A line that is no row costs that row.
 #[derive(Debug)]
@@ -178,9 +178,9 @@ fn unix<'a>(line: &'a [u8], text: &'a mut Vec<u8>) -> Result<Listed<'a>, NoRow> 
     let [_number, _references, _protocol] = [word(&mut rest)?, word(&mut rest)?, word(&mut rest)?];
     let flags: u32 = hexadecimal(word(&mut rest)?)?;
     let kind = hexadecimal(word(&mut rest)?)?;
-    let state = hexadecimal(word(&mut rest)?)?;
+    let state: u8 = hexadecimal(word(&mut rest)?)?;
     let inode = decimal(word(&mut rest)?)?;
-    if flags & LISTENING != 0 || !CONNECTED.contains(&state) {
+    if flags & LISTENING != 0 || state != CONNECTED {
         return Ok(None);
     }
     push_inode(text, inode);

@@ -1,0 +1,201 @@
+//! The netlink source on recorded answers of a kernel, whole, cut and mangled.
+
+#![cfg(all(target_os = "linux", target_endian = "little"))]
+
+mod support;
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use proptest::prelude::*;
+use support::reference::{self, Row, Rows};
+use support::zoo::Zoo;
+use telegraf_execd_network::inputs::socketstat::interfaces::Names;
+use telegraf_execd_network::inputs::socketstat::netlink::Netlink;
+use telegraf_execd_network::inputs::socketstat::netlink::channel::{Channel, KernelChannel};
+use telegraf_execd_network::inputs::socketstat::socket::Protocol;
+use telegraf_execd_network::inputs::socketstat::source::{Note, Source, SourceError};
+
+/// Those that the recorded kernel lists.
+const LISTED: [Protocol; 4] = [Protocol::Tcp, Protocol::Udp, Protocol::Unix, Protocol::Packet];
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/netlink")
+}
+
+/// Answers each request with the next of the recorded streams.
+struct Recorded {
+    port: u32,
+    streams: VecDeque<Vec<u8>>,
+    answer: Option<Vec<u8>>,
+}
+
+impl Channel for Recorded {
+    fn port(&self) -> u32 {
+        self.port
+    }
+
+    fn send(&mut self, _: &[u8]) -> Result<(), Errno> {
+        self.answer = self.streams.pop_front();
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], _: Instant) -> Result<usize, Errno> {
+        let answer = self.answer.take().ok_or(Errno::ETIME)?;
+        let length = answer.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&answer[..length]);
+        Ok(answer.len())
+    }
+}
+
+fn recording(protocol: Protocol) -> Vec<Vec<u8>> {
+    (1..3).filter_map(|n| fs::read(fixtures().join(format!("{protocol}-{n}.bin"))).ok()).collect()
+}
+
+fn replay(protocol: Protocol, streams: &[Vec<u8>]) -> Result<(Vec<Row>, Vec<Note>), SourceError> {
+    let whole = recording(protocol);
+    let port = u32::from_ne_bytes(*whole[0][12..].first_chunk().unwrap());
+    let streams: VecDeque<Vec<u8>> = streams.to_vec().into();
+    let open = move |_| {
+        let streams = streams.clone();
+        Ok(Box::new(Recorded { port, streams, answer: None }) as Box<dyn Channel>)
+    };
+    let mut source = Netlink::with_channel(Box::new(open), Names::Directory(fixtures().join("class_net")));
+    let mut rows = Rows::new(protocol);
+    let notes = source.dump(protocol, Instant::now() + Duration::from_secs(60), &mut rows)?;
+    Ok((rows.sorted(), notes))
+}
+
+#[test]
+fn recorded_answers_give_what_ss_printed_then() {
+    for protocol in LISTED {
+        let (rows, notes) = replay(protocol, &recording(protocol)).unwrap();
+        let printed = fs::read_to_string(fixtures().join(format!("{protocol}.ss"))).unwrap();
+        assert_eq!(rows, reference::read(protocol, &printed));
+        assert!(rows.len() > 4, "{protocol}");
+        assert_eq!(notes, []);
+    }
+}
+
+#[test]
+fn a_protocol_that_the_kernel_does_not_list_is_told_once() {
+    for protocol in [Protocol::Raw, Protocol::Dccp, Protocol::Sctp] {
+        let (rows, notes) = replay(protocol, &recording(protocol)).unwrap();
+        assert_eq!(rows, [] as [Row; 0]);
+        assert!(matches!(notes.as_slice(), [Note::Info { .. }]), "{notes:?}");
+    }
+}
+
+#[test]
+fn a_recording_cut_anywhere_is_an_error_and_no_panic() {
+    for protocol in LISTED {
+        let streams = recording(protocol);
+        let last = streams.last().unwrap();
+        for length in 0..last.len() {
+            let mut streams = streams.clone();
+            streams.last_mut().unwrap().truncate(length);
+            // A stream that ends between two messages lacks the end of the dump: the wait for it ends at the deadline.
+            assert!(replay(protocol, &streams).is_err(), "{protocol} cut at {length}");
+        }
+    }
+}
+
+#[test]
+fn false_lengths_never_read_past_the_end() {
+    for protocol in LISTED {
+        let streams = recording(protocol);
+        let whole = replay(protocol, &streams).unwrap().0.len();
+        // The first few messages have every kind of attribute.
+        for at in (0..streams[0].len().min(1000) - 2).step_by(2) {
+            for lie in [0_u16, 3, 17, 0xffff] {
+                let mut streams = streams.clone();
+                streams[0][at..at + 2].copy_from_slice(&lie.to_ne_bytes());
+                if let Ok((rows, _)) = replay(protocol, &streams) {
+                    assert!(rows.len() <= whole, "{protocol}: more rows than sockets with {lie} at {at}");
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn garbage_never_panics(garbage: Vec<u8>, changes: Vec<(prop::sample::Index, u8)>) {
+        for protocol in LISTED {
+            // No garbage ends a dump of this request by chance: that takes the right port and sequence number.
+            prop_assert!(replay(protocol, std::slice::from_ref(&garbage)).is_err());
+            let mut streams = recording(protocol);
+            for (at, byte) in &changes {
+                let at = at.index(streams[0].len());
+                streams[0][at] = *byte;
+            }
+            if let Ok((_, notes)) = replay(protocol, &streams) {
+                prop_assert!(notes.len() <= 3);
+            }
+        }
+    }
+}
+
+/// What the kernel sent, by request.
+type Heard = Arc<Mutex<Vec<Vec<u8>>>>;
+
+struct Recorder(KernelChannel, Heard);
+
+impl Channel for Recorder {
+    fn port(&self) -> u32 {
+        self.0.port()
+    }
+
+    fn send(&mut self, request: &[u8]) -> Result<(), Errno> {
+        self.1.lock().unwrap().push(Vec::new());
+        self.0.send(request)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize, Errno> {
+        let length = self.0.receive(buffer, deadline)?;
+        self.1.lock().unwrap().last_mut().unwrap().extend_from_slice(&buffer[..length]);
+        Ok(length)
+    }
+}
+
+#[test]
+#[ignore = "writes fixtures/netlink anew"]
+fn record() {
+    if !support::namespace::enter_ignored("record") {
+        return;
+    }
+    let _zoo = Zoo::new();
+    for interface in &nix::net::if_::if_nameindex().unwrap() {
+        let directory = fixtures().join("class_net").join(interface.name().to_str().unwrap());
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("ifindex"), format!("{}\n", interface.index())).unwrap();
+    }
+    for protocol in Protocol::ALL {
+        loop {
+            let heard = Heard::default();
+            let shared = heard.clone();
+            let open = move |queue| {
+                let channel = Recorder(KernelChannel::open(queue)?, shared.clone());
+                Ok(Box::new(channel) as Box<dyn Channel>)
+            };
+            let mut rows = Rows::new(protocol);
+            let mut source = Netlink::with_channel(Box::new(open), Names::Own);
+            source.dump(protocol, Instant::now() + Duration::from_secs(10), &mut rows).unwrap();
+            let printed = reference::run(protocol);
+            if LISTED.contains(&protocol) && rows.sorted() != reference::read(protocol, &printed) {
+                continue;
+            }
+            if LISTED.contains(&protocol) {
+                fs::write(fixtures().join(format!("{protocol}.ss")), printed).unwrap();
+            }
+            for (n, stream) in (1..).zip(heard.lock().unwrap().iter()) {
+                fs::write(fixtures().join(format!("{protocol}-{n}.bin")), stream).unwrap();
+            }
+            break;
+        }
+    }
+}

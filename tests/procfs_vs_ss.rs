@@ -1,0 +1,89 @@
+//! The procfs source against ss: on recorded tables, and live in a network namespace.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use support::reference::{self, Row, Rows};
+use support::zoo::Zoo;
+use telegraf_execd_network::inputs::socketstat::interfaces::Names;
+use telegraf_execd_network::inputs::socketstat::procfs::{PROTOCOLS, Procfs, probe};
+use telegraf_execd_network::inputs::socketstat::socket::{COUNTERS, Protocol};
+use telegraf_execd_network::inputs::socketstat::source::Source;
+
+fn procfs(net: &Path, names: Names, protocol: Protocol) -> Vec<Row> {
+    let mut rows = Rows::new(protocol);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let notes = Procfs::new(net.to_owned(), names).dump(protocol, deadline, &mut rows).unwrap();
+    assert_eq!(notes, []);
+    rows.sorted()
+}
+
+/// Of a row of ss what the tables in /proc/net hold too.
+fn in_the_tables(protocol: Protocol, mut row: Row) -> Row {
+    let missing: &[&str] = match protocol {
+        Protocol::Unix => &["recv_q", "send_q", "remote_addr", "remote_port"],
+        Protocol::Packet => &["send_q"],
+        _ => &COUNTERS,
+    };
+    row.retain(|key, _| !missing.contains(&key.as_str()));
+    if protocol != Protocol::Unix
+        && let Some(address) = row.get_mut("local_addr")
+        && let Some((bare, _)) = address.split_once('%')
+    {
+        *address = bare.to_owned();
+    }
+    row
+}
+
+fn expected(protocol: Protocol, printed: &str) -> Vec<Row> {
+    let rows = reference::read(protocol, printed).into_iter();
+    let mut rows: Vec<Row> = rows.map(|row| in_the_tables(protocol, row)).collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+#[cfg(target_endian = "little")]
+fn recorded_tables_give_what_ss_printed_then() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/proc_net");
+    for protocol in PROTOCOLS {
+        let printed = fs::read_to_string(fixtures.join(format!("{protocol}.ss"))).unwrap();
+        let rows = procfs(&fixtures, Names::Directory(fixtures.join("class_net")), *protocol);
+        assert_eq!(rows, expected(*protocol, &printed), "{protocol}");
+        assert!(!rows.is_empty());
+    }
+}
+
+#[test]
+fn the_tables_hold_what_ss_lists() {
+    if !support::namespace::enter("the_tables_hold_what_ss_lists") {
+        return;
+    }
+    let mut zoo = Zoo::new();
+    zoo.crowd(500);
+    for protocol in PROTOCOLS {
+        probe(Path::new("/proc/net"), *protocol).unwrap();
+        // Between the two a timer may have moved a socket on.
+        let equal = (0..20).any(|_| {
+            let printed = reference::run(*protocol);
+            let rows = procfs(Path::new("/proc/net"), Names::Own, *protocol);
+            let equal = rows == expected(*protocol, &printed);
+            if !equal {
+                sleep(Duration::from_millis(100));
+            }
+            equal
+        });
+        let rows = procfs(Path::new("/proc/net"), Names::Own, *protocol);
+        if !equal {
+            assert_eq!(rows, expected(*protocol, &reference::run(*protocol)));
+        }
+        println!("{protocol}: {} rows equal", rows.len());
+        assert!(!rows.is_empty());
+    }
+}
