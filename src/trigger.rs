@@ -170,10 +170,10 @@ struct Ready {
     hangup: bool,
 }
 
-fn wait_for(stdin: Option<impl AsFd>, stdout: impl AsFd) -> Result<Ready, Errno> {
+fn wait_for(stdin: Option<&impl AsFd>, stdout: &impl AsFd) -> Result<Ready, Errno> {
     let gone = PollFlags::POLLERR | PollFlags::POLLHUP;
     let mut polled = vec![PollFd::new(stdout.as_fd(), PollFlags::empty())];
-    polled.extend(stdin.as_ref().map(|stdin| PollFd::new(stdin.as_fd(), PollFlags::POLLIN)));
+    polled.extend(stdin.map(|stdin| PollFd::new(stdin.as_fd(), PollFlags::POLLIN)));
     match poll(&mut polled, PollTimeout::NONE) {
         Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}
         Err(error) => return Err(error),

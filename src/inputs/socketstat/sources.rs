@@ -1,6 +1,8 @@
 //! The registry of sources. A new one is its own file and one entry here.
 
 #[cfg(target_os = "linux")]
+use std::path::PathBuf;
+#[cfg(target_os = "linux")]
 use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
@@ -32,7 +34,11 @@ pub const SOURCES: &[Registration<dyn Source, &[Protocol]>] = &[
         name: "netlink",
         gives: netlink::PROTOCOLS,
         probe: |_| netlink::probe(Protocol::Tcp, Instant::now() + PROBE),
-        open: |_| Ok(Box::new(netlink::Netlink::new())),
+        // Many kernels have raw sockets but no raw_diag: ss, too, then reads the tables in /proc.
+        open: |_| {
+            let tables = procfs::Procfs::new(PathBuf::from("/proc/net"), Names::Own);
+            Ok(Box::new(netlink::Netlink::new().with_fallback(Box::new(tables))))
+        },
     },
     #[cfg(target_os = "linux")]
     Registration {
