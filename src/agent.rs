@@ -3,10 +3,10 @@
 use std::time::SystemTime;
 
 use crate::accumulator::Accumulator;
-use crate::config::Global;
-use crate::inputs::Input;
+use crate::config::{ConfigError, Global, Section};
+use crate::inputs::{self, Environment, Input};
 use crate::line_protocol::Unsigned;
-use crate::logger::Logger;
+use crate::logger::{Level, Logger};
 use crate::output::{Output, OutputError};
 use crate::trigger::{Event, Timer, Triggers};
 
@@ -18,6 +18,22 @@ pub struct Plugin {
     pub global: Global,
     /// Where its remarks go.
     pub log: Logger,
+}
+
+impl Plugin {
+    /// The input of a section. Its log begins at `threshold` where the section does not say.
+    ///
+    /// # Errors
+    /// When an option has a value that is not allowed.
+    pub fn new(
+        section: Section<'_>,
+        environment: &Environment,
+        threshold: Level,
+    ) -> Result<Self, ConfigError> {
+        let input = inputs::new(&section, environment)?;
+        let log = Logger::new(section.log_name(), section.global.log_level.unwrap_or(threshold));
+        Ok(Self { input, global: section.global, log })
+    }
 }
 
 /// All that gathers, and where the lines go.

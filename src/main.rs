@@ -76,12 +76,8 @@ fn plugins(run: &Run, environment: &Environment) -> Result<Vec<Plugin>, Failure>
         Some(path) => (path.display().to_string(), config::read_file(path)?),
     };
     let lookup = |name: &str| std::env::var(name).ok();
-    let mut plugins = Vec::new();
-    for section in config::parse(&file, &text, &inputs::known(), &lookup)? {
-        let input = inputs::new(&section, environment)?;
-        let threshold = if run.debug { Level::Debug } else { Level::Info };
-        let log = Logger::new(section.log_name(), section.global.log_level.unwrap_or(threshold));
-        plugins.push(Plugin { input, global: section.global, log });
-    }
-    Ok(plugins)
+    let threshold = if run.debug { Level::Debug } else { Level::Info };
+    let sections = config::parse(&file, &text, &inputs::known(), &lookup)?;
+    let plugin = |section| Plugin::new(section, environment, threshold).map_err(Failure::from);
+    sections.into_iter().map(plugin).collect()
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 
 /// What the agent is to do next.
@@ -51,6 +52,12 @@ impl Signals {
             signal_hook::flag::register(signal, Arc::clone(&terminate))?;
             signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
         }
+        // Whoever started the process may have held signals back until it was ready; now it is.
+        let mut answered = SigSet::empty();
+        [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT]
+            .into_iter()
+            .for_each(|signal| answered.add(signal));
+        answered.thread_unblock()?;
         Ok(Self { pipe: pipe.into(), terminate })
     }
 
