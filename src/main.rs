@@ -8,9 +8,7 @@ use std::time::Instant;
 
 use telegraf_execd_network::agent::{Agent, Plugin};
 use telegraf_execd_network::cli::{self, Action, Run};
-use telegraf_execd_network::command::Children;
 use telegraf_execd_network::config;
-use telegraf_execd_network::host::Host;
 use telegraf_execd_network::inputs::{self, Environment};
 use telegraf_execd_network::logger::{Level, Logger};
 use telegraf_execd_network::output::Output;
@@ -31,8 +29,7 @@ fn main() -> ExitCode {
 }
 
 fn start(signals: std::io::Result<Signals>) -> Result<ExitCode, Failure> {
-    let host = Arc::new(Host::from_environment(|name| std::env::var_os(name)));
-    let environment = Environment { host, children: Arc::new(Children::default()) };
+    let environment = Environment::of_process();
     match cli::parse(std::env::args_os().skip(1), config::SAMPLE, VERSION)? {
         Action::Print(text) => print(text),
         Action::Sources => print(&(inputs::sources(&environment).join("\n") + "\n")),

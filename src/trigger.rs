@@ -54,9 +54,9 @@ impl Signals {
         }
         // Whoever started the process may have held signals back until it was ready; now it is.
         let mut answered = SigSet::empty();
-        [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT]
-            .into_iter()
-            .for_each(|signal| answered.add(signal));
+        for signal in [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT] {
+            answered.add(signal);
+        }
         answered.thread_unblock()?;
         Ok(Self { pipe: pipe.into(), terminate })
     }

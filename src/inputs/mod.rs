@@ -31,6 +31,17 @@ pub struct Environment {
     pub children: Arc<Children>,
 }
 
+impl Environment {
+    /// That of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self {
+            host: Arc::new(Host::from_environment(|name| std::env::var_os(name))),
+            children: Arc::default(),
+        }
+    }
+}
+
 /// What a source may need.
 #[derive(Clone, Debug)]
 pub struct Context {
