@@ -29,7 +29,8 @@ fn line(row: &Row) -> String {
 
 /// What ss shows, as lines, sorted.
 fn shown(protocol: Protocol) -> Vec<String> {
-    let mut lines: Vec<String> = reference::ss(protocol).iter().map(line).collect();
+    let mut lines: Vec<String> =
+        reference::read(protocol, &reference::run(protocol)).iter().map(line).collect();
     lines.sort();
     lines
 }
