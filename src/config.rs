@@ -16,7 +16,7 @@ use thiserror::Error;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-pub use global::{Global, Strings};
+pub use global::{Global, KEYS as GLOBAL_OPTIONS, Strings};
 
 /// The name in messages of the configuration that is built in.
 pub const BUILT_IN: &str = "(built-in defaults)";

@@ -15,7 +15,7 @@ use crate::filter::{Filter, FilterOptions};
 use crate::logger::Level;
 
 /// The names of these options.
-pub(super) const KEYS: &[&str] = &[
+pub const KEYS: &[&str] = &[
     "alias",
     "name_override",
     "name_prefix",
