@@ -1,0 +1,346 @@
+//! The documents against the program: what the README says of flags, options, metrics and messages is what the binary has,
+//! and what it says to type works.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use regex::Regex;
+use telegraf_execd_network::cli;
+use telegraf_execd_network::command::Children;
+use telegraf_execd_network::config;
+use telegraf_execd_network::host::Host;
+use telegraf_execd_network::inputs::{self, Environment};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn read(name: &str) -> String {
+    let path = Path::new(ROOT).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn readme() -> String {
+    read("README.md")
+}
+
+/// The chapter `## title`, without its heading. In a block of code, `## ` is no heading.
+fn chapter(text: &str, title: &str) -> String {
+    let heading = format!("## {title}");
+    let (mut inside, mut in_block, mut chapter) = (false, false, String::new());
+    for line in text.lines() {
+        in_block ^= line.starts_with("```");
+        if !in_block && line.starts_with("## ") {
+            inside = line == heading;
+        } else if inside {
+            chapter.push_str(line);
+            chapter.push('\n');
+        }
+    }
+    assert!(!chapter.is_empty(), "no chapter {title:?}");
+    chapter
+}
+
+/// The fenced blocks, each with the words behind its fence.
+fn blocks(text: &str) -> Vec<(&str, &str)> {
+    let fences = Regex::new(r"(?ms)^```([^\n]+)\n(.*?)^```$").expect("a constant pattern compiles");
+    fences
+        .captures_iter(text)
+        .map(|found| {
+            let (_, [info, body]) = found.extract();
+            (info, body)
+        })
+        .collect()
+}
+
+/// All that stands between single backticks outside of blocks.
+fn code_spans(text: &str) -> BTreeSet<String> {
+    let fences = Regex::new(r"(?ms)^```.*?^```$").expect("a constant pattern compiles");
+    let spans = Regex::new(r"`([^`\n]+)`").expect("a constant pattern compiles");
+    let prose = fences.replace_all(text, "");
+    spans.captures_iter(&prose).map(|found| found[1].to_owned()).collect()
+}
+
+/// What of `names` is no code span of `text`.
+fn undocumented<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
+    let spans = code_spans(text);
+    names.into_iter().filter(|name| !spans.contains(*name)).collect()
+}
+
+/// Checks a configuration of ours as the binary does at its start.
+fn accepted(text: &str) -> Result<usize, String> {
+    let host = Arc::new(Host::from_environment(|_| None));
+    let environment = Environment { host, children: Arc::new(Children::default()) };
+    let sections =
+        config::parse("README", text, &inputs::known(), &|_| None).map_err(|error| error.to_string())?;
+    for section in &sections {
+        inputs::new(section, &environment).map_err(|error| error.to_string())?;
+    }
+    Ok(sections.len())
+}
+
+#[test]
+fn the_sample_stands_in_the_readme() {
+    let readme = readme();
+    let begin = "<!-- BEGIN plugin.conf.sample -->\n```toml\n";
+    let (_, rest) = readme.split_once(begin).expect("the first marker");
+    let (sample, _) = rest.split_once("```\n<!-- END plugin.conf.sample -->").expect("the second marker");
+    assert_eq!(sample, config::SAMPLE, "copy plugin.conf.sample between the markers");
+}
+
+#[test]
+fn the_sample_holds_every_option_and_each_is_valid() {
+    let sections: Vec<&str> = config::SAMPLE.split("\n[[inputs.").skip(1).collect();
+    assert_eq!(sections.len(), inputs::known().len());
+    for known in inputs::known() {
+        let section = sections.iter().find(|section| section.starts_with(known.name)).expect("its section");
+        let missing = known.options.iter().copied().filter(|option| {
+            !section
+                .lines()
+                .any(|line| line.trim_start_matches(['#', ' ']).starts_with(&format!("{option} =")))
+        });
+        assert_eq!(missing.collect::<Vec<_>>(), [""; 0], "inputs.{} in plugin.conf.sample", known.name);
+    }
+    // A line `# key = value` or `# [table]` is an option; `##` is prose.
+    let uncommented: Vec<String> = config::SAMPLE
+        .lines()
+        .map(|line| line.strip_prefix("  # ").map_or_else(|| line.to_owned(), |option| format!("  {option}")))
+        .collect();
+    let uncommented = uncommented.join("\n");
+    assert_ne!(uncommented, config::SAMPLE);
+    assert_eq!(accepted(&uncommented), Ok(inputs::known().len()));
+}
+
+#[test]
+fn every_flag_is_documented() {
+    let flags = Regex::new(r"--[a-z-]+( [A-Z]+)?").expect("a constant pattern compiles");
+    let options = cli::HELP.split_once("Options:").expect("a list of options").1;
+    let flags: BTreeSet<&str> = options.lines().filter_map(|line| Some(flags.find(line)?.as_str())).collect();
+    assert!(flags.contains("--config FILE") && flags.contains("--once"), "{flags:?}");
+    let readme = readme();
+    assert_eq!(undocumented(&chapter(&readme, "Command line"), flags), [""; 0]);
+}
+
+#[test]
+fn every_option_is_documented() {
+    let readme = readme();
+    let global = chapter(&readme, "Global configuration options");
+    assert_eq!(undocumented(&global, config::GLOBAL_OPTIONS.iter().copied()), [""; 0]);
+    let configuration = chapter(&readme, "Configuration");
+    for known in inputs::known() {
+        for option in known.options {
+            assert!(configuration.contains(&format!("{option} =")), "inputs.{}.{option}", known.name);
+        }
+    }
+    let listed =
+        readme.contains("`--sources`") && readme.contains("`HOST_PROC`") && readme.contains("`HOST_SYS`");
+    assert!(listed);
+}
+
+#[test]
+fn every_tag_and_field_of_the_fixtures_is_documented() {
+    let readme = readme();
+    let metrics = chapter(&readme, "Metrics");
+    let (net, sockets) = metrics.split_once("### socketstat").expect("a part for each input");
+    let mut seen = 0;
+    for case in cases() {
+        let Ok(lines) = fs::read_to_string(case.join("expected.out")) else { continue };
+        for line in lines.lines() {
+            let part = match line.split_once(',') {
+                // Its fields are the file's own.
+                Some(("net", rest)) if rest.starts_with("interface=all") => continue,
+                Some(("net", _)) => net,
+                Some(("socketstat", _)) => sockets,
+                // A case that renames.
+                _ => continue,
+            };
+            let mut names = keys(line);
+            // The kernel's counters, and the tags of a case of that option.
+            let configuration = text(&case, "plugin.conf");
+            names.retain(|name| !is_kernels(name) && !configuration.contains(&format!("{name} = ")));
+            let names = names.iter().map(String::as_str);
+            assert_eq!(undocumented(part, names), [""; 0], "{}: {line}", case.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "only {seen} metrics in fixtures/");
+}
+
+#[test]
+fn the_example_output_is_line_protocol_of_these_metrics() {
+    let readme = readme();
+    let metrics = chapter(&readme, "Metrics");
+    let example = chapter(&readme, "Example Output");
+    let [("text", lines)] = blocks(&example)[..] else { panic!("one block of text") };
+    for line in lines.lines() {
+        let time = line.rsplit_once(' ').expect("a timestamp").1;
+        assert!(time.len() == 19 && time.bytes().all(|byte| byte.is_ascii_digit()), "{line}");
+        let names = keys(line);
+        let ours = names.iter().map(String::as_str).filter(|name| !is_kernels(name));
+        assert_eq!(undocumented(&metrics, ours), [""; 0], "{line}");
+    }
+    for start in ["net,interface=eth0", "net,interface=all ", "socketstat,"] {
+        assert!(lines.lines().any(|line| line.starts_with(start)), "{start}");
+    }
+}
+
+/// The keys of a line's tags and fields, where no value holds a blank, a comma or an equals sign.
+fn keys(line: &str) -> Vec<String> {
+    let keys = Regex::new(r"[, ]([a-z_]+)=").expect("a constant pattern compiles");
+    keys.captures_iter(line).map(|found| found[1].to_owned()).collect()
+}
+
+/// Whether a field is one of the protocol statistics, which bear the names that the kernel gives them.
+fn is_kernels(name: &str) -> bool {
+    ["ip_", "icmp_", "icmpmsg_", "tcp_", "udp_", "udplite_"].iter().any(|protocol| name.starts_with(protocol))
+}
+
+fn cases() -> Vec<PathBuf> {
+    let entries = fs::read_dir(Path::new(ROOT).join("fixtures")).expect("fixtures/ can be read");
+    entries.map(|entry| entry.expect("fixtures/ can be read").path()).collect()
+}
+
+/// A file of a case; empty where there is none, and without what is not UTF-8 where the case is of that kind.
+fn text(case: &Path, name: &str) -> String {
+    fs::read(case.join(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
+
+/// The messages of the tables, each as the pieces between its `…`.
+fn messages() -> Vec<Vec<String>> {
+    let messages = chapter(&readme(), "Log messages");
+    let row = Regex::new(r"(?m)^\| (?:`[EWID]!` )?`([^`]+)` \| ").expect("a constant pattern compiles");
+    let rows = row.captures_iter(&messages);
+    rows.map(|found| found[1].split('…').map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn every_message_of_the_fixtures_is_in_the_tables() {
+    let pattern = |pieces: Vec<String>| {
+        let pieces: Vec<String> = pieces.iter().map(|piece| regex::escape(piece)).collect();
+        Regex::new(&format!("^{}$", pieces.join(".*"))).expect("an escaped pattern compiles")
+    };
+    let known: Vec<Regex> = messages().into_iter().map(pattern).collect();
+    let mut seen = 0;
+    for case in cases() {
+        for line in text(&case, "expected.err").lines() {
+            let (_, message) = line.split_once("] ").expect("[inputs.NAME] before the message");
+            assert!(known.iter().any(|known| known.is_match(message)), "not in the README: {message}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "only {seen} messages in fixtures/");
+}
+
+#[test]
+fn every_message_of_the_tables_is_in_the_source() {
+    let source = source(&Path::new(ROOT).join("src")).replace("\\\"", "\"");
+    // The words of serde and toml, which are handed on.
+    let source = source + "invalid type: , expected ";
+    let mut missing = Vec::new();
+    for message in messages() {
+        let literal: usize = message.iter().map(|piece| piece.trim().len()).sum();
+        assert!(literal >= 2, "matches anything: {message:?}");
+        // What joins two messages stands apart from both.
+        let pieces = message
+            .iter()
+            .map(|piece| piece.trim_start_matches([':', ';', ' ']).trim_end_matches([']', ' ', ':']));
+        missing.extend(pieces.filter(|piece| !source.contains(*piece)).map(str::to_owned));
+    }
+    assert_eq!(missing, [""; 0], "no such text in src/");
+}
+
+/// The text of every file of the library, without tests.
+fn source(directory: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(directory).expect("src/ can be read") {
+        let path = entry.expect("src/ can be read").path();
+        if path.is_dir() {
+            text.push_str(&source(&path));
+        } else if !path.ends_with("tests.rs") {
+            text.push_str(&fs::read_to_string(&path).expect("a source file can be read"));
+        }
+    }
+    text
+}
+
+#[test]
+fn configurations_in_the_readme_are_valid() {
+    let readme = readme();
+    let (mut ours, mut commands) = (0, 0);
+    for (_, block) in blocks(&readme).into_iter().filter(|(info, _)| *info == "toml") {
+        let table: toml::Table = block.parse().unwrap_or_else(|error| panic!("{error}\n{block}"));
+        let execd =
+            table.get("inputs").and_then(|inputs| inputs.get("execd")).and_then(toml::Value::as_array);
+        let Some(execd) = execd else {
+            assert!(accepted(block).is_ok_and(|sections| sections > 0), "{:?}\n{block}", accepted(block));
+            ours += 1;
+            continue;
+        };
+        for section in execd {
+            let command = section["command"].as_array().expect("an array");
+            let words: Vec<&str> = command.iter().map(|word| word.as_str().expect("a string")).collect();
+            assert!(words[0].ends_with("/telegraf-execd-network"), "{words:?}");
+            let flags = words[1..].iter().map(Into::into);
+            assert!(matches!(cli::parse(flags, "", ""), Ok(cli::Action::Run(_))), "{words:?}");
+            commands += 1;
+        }
+    }
+    assert!(ours >= 3 && commands >= 2, "{ours} of ours, {commands} of Telegraf's");
+}
+
+#[test]
+fn commands_marked_as_runnable_work() {
+    let readme = readme();
+    let blocks = blocks(&readme);
+    for needed in ["cargo run --release -- --once\n", "cargo test\n"] {
+        assert!(blocks.iter().any(|(info, body)| info.starts_with("sh") && *body == needed), "{needed}");
+    }
+    let recorded = Path::new(ROOT).join("fixtures/net-kernel-6.18");
+    let binary = Path::new(assert_cmd::cargo::cargo_bin!("telegraf-execd-network"));
+    let path = format!("{}:/usr/bin:/bin", binary.parent().expect("its directory").display());
+    let runnable: Vec<&str> =
+        blocks.iter().filter(|(info, _)| *info == "sh runnable").map(|(_, body)| *body).collect();
+    assert!(runnable.len() >= 4, "{runnable:?}");
+    for block in runnable {
+        let here = tempfile::tempdir().expect("a temporary directory");
+        // What cargo would build and run is this binary.
+        let script = block.replace("cargo run --release -- ", "telegraf-execd-network ");
+        let output = Command::new("/bin/sh")
+            .args(["-e", "-c", &script])
+            .current_dir(here.path())
+            .env_clear()
+            .env("PATH", &path)
+            .env("HOST_PROC", recorded.join("proc"))
+            .env("HOST_SYS", recorded.join("sys"))
+            .stdin(Stdio::null())
+            .output()
+            .expect("a shell runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !stderr.contains("E! "), "{block}{stderr}");
+        assert!(output.stdout.starts_with(b"net"), "{block}{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let link = Regex::new(r"\]\(([^)\s]+)\)").expect("a constant pattern compiles");
+    for document in ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"] {
+        let text = read(document);
+        let headings: BTreeSet<String> = text
+            .lines()
+            .filter_map(|line| Some(line.trim_start_matches('#')).filter(|rest| rest.len() < line.len()))
+            .map(|title| title.trim().to_lowercase().replace(' ', "-"))
+            .collect();
+        for found in link.captures_iter(&text) {
+            let target = &found[1];
+            match target.strip_prefix('#') {
+                Some(anchor) => assert!(headings.contains(anchor), "{document}: {target}"),
+                None if target.starts_with("https://") => {}
+                None => assert!(Path::new(ROOT).join(target).exists(), "{document}: {target}"),
+            }
+        }
+    }
+}
