@@ -1,5 +1,7 @@
 //! One child process with a deadline: its own process group, bounded output, always killed and reaped.
 
+mod leash;
+
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
@@ -15,6 +17,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{AccessFlags, Pid, access};
 use thiserror::Error;
+
+use leash::Leash;
 
 /// How much of a child's stderr is kept for the error message.
 const STDERR_KEPT: usize = 1024;
@@ -65,9 +69,6 @@ pub enum CommandError {
     /// A read from the child failed.
     #[error("cannot read its output: {0}")]
     Read(std::io::Error),
-    /// This process is about to exit.
-    #[error("shutting down")]
-    Closing,
 }
 
 impl CommandError {
@@ -123,6 +124,8 @@ impl Children {
     /// Runs a command to its end, `deadline` at the latest. `on_output` gets stdout as it arrives; an error
     /// from it ends the run. Whatever happens, no process of the child's group is left.
     ///
+    /// After [`Children::close`] it does not return: the process exits, and there is nothing left to report.
+    ///
     /// # Errors
     /// When the program did not start, end well, in time and within `limit` bytes of output.
     pub fn run(
@@ -142,6 +145,7 @@ impl Children {
             }
         }
         self.finish();
+        drop(Self::stop_if_closing(self.slot()));
         match (outcome, status) {
             (Ok(()), Some(status)) if status.success() => Ok(()),
             (Ok(()), Some(status)) => {
@@ -170,6 +174,17 @@ impl Children {
         }
     }
 
+    /// Parks this thread for good, the lock released, if the process is about to exit.
+    fn stop_if_closing(slot: MutexGuard<'_, Slot>) -> MutexGuard<'_, Slot> {
+        if !slot.closing {
+            return slot;
+        }
+        drop(slot);
+        loop {
+            std::thread::park();
+        }
+    }
+
     /// The state is sound after every step, so a panic elsewhere does not spoil it.
     fn slot(&self) -> MutexGuard<'_, Slot> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -178,9 +193,7 @@ impl Children {
     fn start(&self, command: &Command<'_>) -> Result<Pipes, CommandError> {
         let mut slot = self.slot();
         slot.stuck.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-        if slot.closing {
-            return Err(CommandError::Closing);
-        }
+        let mut slot = Self::stop_if_closing(slot);
         let mut builder = std::process::Command::new(command.program);
         builder
             .args(command.args)
@@ -191,9 +204,10 @@ impl Children {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
-        die_with_parent(&mut builder);
+        let leash = Leash::new().map_err(CommandError::Start)?;
         let mut child = builder.spawn().map_err(CommandError::Start)?;
-        let pipes = Pipes::of(&mut child);
+        let pipes =
+            leash.tie(&child).map_err(CommandError::Start).and_then(|()| Pipes::of(&mut child, leash));
         slot.running = Some(child);
         drop(slot);
         pipes
@@ -236,26 +250,6 @@ impl Children {
     }
 }
 
-/// Where this process is killed outright, the kernel ends its child: nobody else would.
-#[cfg(target_os = "linux")]
-fn die_with_parent(builder: &mut std::process::Command) {
-    let parent = Pid::this();
-    let in_child = move || {
-        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-        // The parent may have gone between fork and prctl.
-        if Pid::parent() == parent { Ok(()) } else { Err(Errno::ESRCH.into()) }
-    };
-    // SAFETY: the closure runs between fork and exec and makes two system calls; it allocates nothing and
-    // takes no lock.
-    #[allow(unsafe_code)]
-    unsafe {
-        builder.pre_exec(in_child);
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn die_with_parent(_: &mut std::process::Command) {}
-
 fn group_of(child: &Child) -> Option<Pid> {
     i32::try_from(child.id()).ok().map(Pid::from_raw)
 }
@@ -286,12 +280,14 @@ struct Pipes {
     stdout: Option<std::process::ChildStdout>,
     stderr: Option<std::process::ChildStderr>,
     stderr_kept: Vec<u8>,
+    /// Held until the child is gone.
+    _leash: Leash,
 }
 
 impl Pipes {
-    fn of(child: &mut Child) -> Result<Self, CommandError> {
-        let pipes =
-            Self { stdout: child.stdout.take(), stderr: child.stderr.take(), stderr_kept: Vec::new() };
+    fn of(child: &mut Child, leash: Leash) -> Result<Self, CommandError> {
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let pipes = Self { stdout, stderr, stderr_kept: Vec::new(), _leash: leash };
         if let (Some(stdout), Some(stderr)) = (&pipes.stdout, &pipes.stderr) {
             set_nonblocking(stdout).and_then(|()| set_nonblocking(stderr)).map_err(CommandError::Read)?;
             enlarge(stdout);

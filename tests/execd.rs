@@ -237,6 +237,17 @@ fn sigterm_and_sigint_in_a_hung_gather_leave_no_child() {
 }
 
 #[test]
+fn killed_outright_it_leaves_no_child() {
+    let dir = dir();
+    hanging_ss(dir.path());
+    let mut plugin = Execd::start(dir.path(), SOCKETS);
+    plugin.send(b"\n");
+    let pids = hanging_pids(dir.path());
+    plugin.signal(Signal::SIGKILL);
+    wait_until("no child is left", || !pids.iter().any(|pid| running(*pid)));
+}
+
+#[test]
 fn a_deadline_ends_the_child_and_costs_its_protocol_only() {
     let dir = dir();
     hanging_ss(dir.path());

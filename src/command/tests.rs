@@ -60,12 +60,20 @@ fn a_flood_ends_at_the_limit() {
 }
 
 #[test]
-fn after_close_nothing_starts() {
-    let children = Children::default();
+fn after_close_nothing_starts_and_nothing_is_reported() {
+    let children = std::sync::Arc::new(Children::default());
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("started");
     children.close();
-    let command = Command { program: Path::new("/bin/sh"), args: &["-c", ":"], path: OsStr::new("/bin") };
-    let outcome = children.run(&command, Instant::now() + LONG, 1, &mut |_| Ok(()));
-    assert!(matches!(outcome, Err(CommandError::Closing)));
+    let (report, reported) = std::sync::mpsc::channel();
+    let script = format!("echo > {}", file.display());
+    std::thread::spawn(move || {
+        let command =
+            Command { program: Path::new("/bin/sh"), args: &["-c", &script], path: OsStr::new("/bin") };
+        report.send(children.run(&command, Instant::now() + LONG, 1, &mut |_| Ok(())).is_ok())
+    });
+    assert!(reported.recv_timeout(Duration::from_millis(300)).is_err());
+    assert!(!file.exists());
 }
 
 #[test]

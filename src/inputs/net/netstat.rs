@@ -93,7 +93,7 @@ impl Source for Netstat {
         });
         gathered.errors.iter().for_each(|error| sink.error(error));
         if gathered.left_out > 0 {
-            let text = format!("netstat: left out {} rows that cannot be read", gathered.left_out);
+            let text = format!("netstat: rows left out that cannot be read: {}", gathered.left_out);
             sink.left_out("netstat rows", &text);
         }
         gathered.interfaces().for_each(|interface| sink.interface(&interface));

@@ -65,7 +65,7 @@ fn read_devices(path: &std::path::Path, sink: &mut dyn Sink) -> Result<(), Strin
     if devices.left_out > 0 {
         let first = quote(&devices.first_left_out);
         let text = format!(
-            "{}: left out {} lines that are no interface's, the first {first}",
+            "{}: lines left out that are no interface's: {}, the first {first}",
             path.display(),
             devices.left_out
         );

@@ -113,7 +113,7 @@ impl Table {
             notes.push(Note::Warning {
                 key: "rows left out",
                 text: format!(
-                    "ss --{}: left out {} rows that are too short or whose queues are no numbers, the first {}",
+                    "ss --{}: rows left out, too short or with a queue that is no number: {}, the first {}",
                     self.protocol, self.left_out, self.first_left_out
                 ),
             });
@@ -122,7 +122,7 @@ impl Table {
             notes.push(Note::Warning {
                 key: "details without socket",
                 text: format!(
-                    "ss --{}: ignored {} lines of details with no socket above them",
+                    "ss --{}: lines of details ignored, with no socket above them: {}",
                     self.protocol, self.orphans
                 ),
             });
@@ -325,7 +325,7 @@ fn number(digits: &[u8]) -> Option<u64> {
 /// Takes the [`COUNTERS`] from a line of details: words of the form `name:value` between blanks.
 fn read_counters(line: &[u8], counters: &mut [Option<u64>; COUNTERS.len()]) {
     let mut start = 0;
-    for end in memchr::memchr_iter(b' ', line).chain([line.len()]) {
+    for end in memchr::memchr2_iter(b' ', b'\t', line).chain([line.len()]) {
         let word = line.get(start..end).unwrap_or_default();
         start = end + 1;
         // The names all begin so; most words are told apart here.
