@@ -2,8 +2,7 @@
 //!
 //! Triggers are a flag, not a queue: however many arrive during a gather, one further gather follows.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, PipeReader, Read};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,7 +10,6 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
@@ -32,7 +30,7 @@ pub enum Event {
 /// `inputs.socketstat` lists.
 #[derive(Debug)]
 pub struct Signals {
-    pipe: File,
+    pipe: PipeReader,
     terminate: Arc<AtomicBool>,
 }
 
@@ -42,7 +40,7 @@ impl Signals {
     /// # Errors
     /// When the system refuses one.
     pub fn install() -> std::io::Result<Self> {
-        let (pipe, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        let (pipe, write) = std::io::pipe()?;
         let terminate = Arc::new(AtomicBool::new(false));
         for signal in [SIGUSR1, SIGUSR2, SIGHUP] {
             signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
@@ -58,7 +56,7 @@ impl Signals {
             answered.add(signal);
         }
         answered.thread_unblock()?;
-        Ok(Self { pipe: pipe.into(), terminate })
+        Ok(Self { pipe, terminate })
     }
 
     /// Waits for the next signals; true if one of them is to end the process.
