@@ -154,7 +154,7 @@ fn rounded(now: SystemTime, precision: Duration) -> i128 {
         return since_1970;
     }
     let origin = YEAR_1_TO_1970 * 1_000_000_000;
-    let steps = (since_1970 + origin + precision / 2 + precision % 2).div_euclid(precision);
+    let steps = (since_1970 + origin + precision / 2).div_euclid(precision);
     steps * precision - origin
 }
 

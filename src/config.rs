@@ -18,6 +18,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 pub use global::{Global, KEYS as GLOBAL_OPTIONS, Strings};
 
+use crate::logger::{quote, shorten};
+
 /// The name in messages of the configuration that is built in.
 pub const BUILT_IN: &str = "(built-in defaults)";
 /// The configuration that is built in, and that `--sample-config` prints.
@@ -37,8 +39,8 @@ pub struct ConfigError {
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{key}: {message}")]
 pub struct OptionError {
-    /// The option's name.
-    pub key: &'static str,
+    /// The option's name; of an entry in a table of tags, with the tag: `tagpass.proto`.
+    pub key: String,
     /// What is wrong, and what is allowed.
     pub message: String,
 }
@@ -61,7 +63,7 @@ pub struct Section<'t> {
     pub global: Global,
     source: Source<'t>,
     line: usize,
-    /// The line of each key.
+    /// The line of each key, those in tables as `tags.dc`.
     lines: BTreeMap<String, usize>,
     /// The input's own options.
     own: Spanned<DeValue<'t>>,
@@ -148,8 +150,40 @@ pub fn parse<'t>(
 
 fn syntax_error(source: &Source<'_>, error: &toml::de::Error) -> ConfigError {
     let span = error.span().unwrap_or_default();
-    let message = error.message().lines().collect::<Vec<_>>().join(", ");
-    source.error(&span, format!("not valid TOML: {message}"))
+    source.error(&span, format!("not valid TOML: {}", one_line(error.message())))
+}
+
+/// A message about a value in one line, with what it quotes from the file cut, but not what it expected.
+fn one_line(message: &str) -> String {
+    let message = message.lines().collect::<Vec<_>>().join(", ");
+    match message.rsplit_once(", expected ") {
+        Some((found, expected)) => format!("{}, expected {expected}", shorten(found)),
+        // What this crate says itself is cut already.
+        None => message,
+    }
+}
+
+/// A key for a message: as it is where TOML needs no quotes for it, else quoted; and cut.
+fn shown(key: &str) -> String {
+    let bare = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if bare && !key.is_empty() { shorten(key) } else { quote(key.as_bytes()) }
+}
+
+type Key<'t> = Spanned<toml::de::DeString<'t>>;
+
+/// Calls `each` for a key, and then for those of its table if it has one, with the path: `tags`, `tags.dc`.
+fn each_key<'t>(
+    path: &str,
+    key: &Key<'t>,
+    value: &Spanned<DeValue<'t>>,
+    each: &mut dyn FnMut(&str, &Key<'t>, &Spanned<DeValue<'t>>),
+) {
+    each(path, key, value);
+    if let DeValue::Table(table) = value.get_ref() {
+        for (key, value) in table {
+            each_key(&format!("{path}.{}", shown(key.get_ref())), key, value, each);
+        }
+    }
 }
 
 fn unknown_section(source: &Source<'_>, span: &Range<usize>, name: &str) -> ConfigError {
@@ -161,7 +195,7 @@ fn unknown_section(source: &Source<'_>, span: &Range<usize>, name: &str) -> Conf
     }
     let hint = nearest::nearest(name, ["inputs"].into_iter())
         .map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"));
-    source.error(span, format!("unknown section {name:?}: expected [[inputs.NAME]]{hint}"))
+    source.error(span, format!("unknown section {}: expected [[inputs.NAME]]{hint}", quote(name.as_bytes())))
 }
 
 fn unknown_input(source: &Source<'_>, span: &Range<usize>, name: &str, known: &[Known]) -> ConfigError {
@@ -169,7 +203,7 @@ fn unknown_input(source: &Source<'_>, span: &Range<usize>, name: &str, known: &[
     let hint = nearest::nearest(name, names.iter().copied())
         .map_or_else(String::new, |nearest| format!("; did you mean inputs.{nearest}?"));
     let allowed = names.join(", inputs.");
-    source.error(span, format!("unknown input inputs.{name}: known are inputs.{allowed}{hint}"))
+    source.error(span, format!("unknown input inputs.{}: known are inputs.{allowed}{hint}", shown(name)))
 }
 
 /// `[[inputs.x]]` sections, or the single `[inputs.x]` that Telegraf also takes.
@@ -201,8 +235,10 @@ fn section<'t>(
     let mut lines = BTreeMap::new();
     for (key, mut value) in std::mem::take(&mut table) {
         let name = key.get_ref().to_string();
-        substitute(source, &format!("inputs.{}.{name}", known.name), &mut value, lookup)?;
-        lines.insert(name.clone(), source.line(&key.span()));
+        substitute(source, &format!("inputs.{}.{}", known.name, shown(&name)), &mut value, lookup)?;
+        each_key(&shown(&name), &key, &value, &mut |path, key, _| {
+            lines.insert(path.to_owned(), source.line(&key.span()));
+        });
         if known.options.contains(&name.as_str()) {
             own.insert(key, value);
         } else if global::KEYS.contains(&name.as_str()) {
@@ -224,9 +260,9 @@ fn section<'t>(
     Ok(Section { global, ..section })
 }
 
-fn unknown_key(source: &Source<'_>, known: &Known, key: &Spanned<toml::de::DeString<'_>>) -> ConfigError {
+fn unknown_key(source: &Source<'_>, known: &Known, key: &Key<'_>) -> ConfigError {
     let name = key.get_ref().as_ref();
-    let place = format!("inputs.{}.{name}", known.name);
+    let place = format!("inputs.{}.{}", known.name, shown(name));
     if let Some(hint) = global::misplaced(name) {
         return source.error(&key.span(), format!("{place}: {hint}"));
     }
@@ -256,9 +292,9 @@ fn substitute(
         DeValue::Array(values) => {
             values.iter_mut().try_for_each(|value| substitute(source, place, value, lookup))
         }
-        DeValue::Table(table) => {
-            table.iter_mut().try_for_each(|(_, value)| substitute(source, place, value, lookup))
-        }
+        DeValue::Table(table) => table.iter_mut().try_for_each(|(key, value)| {
+            substitute(source, &format!("{place}.{}", shown(key.get_ref())), value, lookup)
+        }),
         _ => Ok(()),
     }
 }
@@ -288,24 +324,26 @@ impl<'t> Section<'t> {
     pub fn error(&self, error: &OptionError) -> ConfigError {
         ConfigError {
             file: self.source.file.clone(),
-            line: Some(self.lines.get(error.key).copied().unwrap_or(self.line)),
+            line: Some(self.lines.get(&error.key).copied().unwrap_or(self.line)),
             message: format!("inputs.{}.{}: {}", self.name, error.key, error.message),
         }
     }
 
     fn deserialize<T: DeserializeOwned>(&self, table: Spanned<DeValue<'t>>) -> Result<T, ConfigError> {
-        let places: Vec<(Range<usize>, String)> = match table.get_ref() {
-            DeValue::Table(table) => {
-                table.iter().map(|(key, value)| (value.span(), key.get_ref().to_string())).collect()
+        let mut places = Vec::new();
+        if let DeValue::Table(table) = table.get_ref() {
+            for (key, value) in table {
+                each_key(&shown(key.get_ref()), key, value, &mut |path, _, value| {
+                    places.push((value.span(), path.to_owned()));
+                });
             }
-            _ => Vec::new(),
-        };
+        }
         T::deserialize(ValueDeserializer::from(table)).map_err(|error| {
             let span = error.span().unwrap_or_default();
-            let key = places.iter().find(|(place, _)| place.start <= span.start && span.end <= place.end);
+            // An inline table holds its entries, which come behind it here.
+            let key = places.iter().rfind(|(place, _)| place.start <= span.start && span.end <= place.end);
             let key = key.map_or_else(String::new, |(_, key)| format!(".{key}"));
-            let message = error.message().lines().collect::<Vec<_>>().join(", ");
-            self.source.error(&span, format!("inputs.{}{key}: {message}", self.name))
+            self.source.error(&span, format!("inputs.{}{key}: {}", self.name, one_line(error.message())))
         })
     }
 }

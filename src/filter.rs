@@ -41,10 +41,12 @@ pub struct FilterOptions {
 
 /// An option of the filter that is no list of globs.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("{key}: {cause}")]
+#[error("{key}{}: {cause}", tag.as_ref().map(|tag| format!(".{tag}")).unwrap_or_default())]
 pub struct FilterError {
     /// The option's name.
     pub key: &'static str,
+    /// The tag, where the option is a table of tags.
+    pub tag: Option<String>,
     /// What is wrong with which entry.
     pub cause: GlobError,
 }
@@ -79,11 +81,13 @@ impl Filter {
     /// The first option that holds an entry which is no glob.
     pub fn compile(options: &FilterOptions) -> Result<Self, FilterError> {
         let globs = |key, list: &[String], separators: &str| {
-            Globs::compile(list, separators).map_err(|cause| FilterError { key, cause })
+            Globs::compile(list, separators).map_err(|cause| FilterError { key, tag: None, cause })
         };
         let tags = |key, table: &[(String, Vec<String>)]| {
             let entry = |(tag, values): &(String, Vec<String>)| {
-                Ok(TagGlobs { key: tag.clone(), values: globs(key, values, "")? })
+                let values = Globs::compile(values, "");
+                let error = |cause| FilterError { key, tag: Some(tag.clone()), cause };
+                Ok(TagGlobs { key: tag.clone(), values: values.map_err(error)? })
             };
             table.iter().map(entry).collect::<Result<Vec<_>, FilterError>>()
         };
@@ -124,34 +128,12 @@ impl Filter {
     pub fn keeps_tag(&self, key: &str) -> bool {
         self.tag.lets_through(key)
     }
-
-    /// Whether [`Filter::selects`] can be false for any metric.
-    #[must_use]
-    pub fn judges_metrics(&self) -> bool {
-        self.name.is_active() || !self.tagpass.is_empty() || !self.tagdrop.is_empty()
-    }
-
-    /// Whether [`Filter::keeps_field`] can be false for any key.
-    #[must_use]
-    pub fn judges_fields(&self) -> bool {
-        self.field.is_active()
-    }
-
-    /// Whether [`Filter::keeps_tag`] can be false for any key.
-    #[must_use]
-    pub fn judges_tags(&self) -> bool {
-        self.tag.is_active()
-    }
 }
 
 impl Pair {
     fn lets_through(&self, text: &str) -> bool {
         self.pass.as_ref().is_none_or(|pass| pass.matches(text))
             && !self.drop.as_ref().is_some_and(|drop| drop.matches(text))
-    }
-
-    fn is_active(&self) -> bool {
-        self.pass.is_some() || self.drop.is_some()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Read once from the environment and handed on as a value, so that nothing else looks at the environment.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Roots and search path.
 #[derive(Clone, Debug)]
@@ -58,10 +58,7 @@ impl Host {
     pub fn class_net(&self) -> PathBuf {
         self.sys.join("class/net")
     }
-
-    /// The root of /sys.
-    #[must_use]
-    pub fn sys(&self) -> &Path {
-        &self.sys
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,6 +138,17 @@ pub fn quote(text: &[u8]) -> String {
     quoted
 }
 
+/// Text from outside that needs no quotes, cut at 200 bytes.
+#[must_use]
+pub fn shorten(text: &str) -> String {
+    let mut short = text.to_owned();
+    cut(&mut short, LONGEST_QUOTE);
+    if short.len() < text.len() {
+        short.push_str("...");
+    }
+    short
+}
+
 /// Shortens to at most `longest` bytes, between two characters.
 fn cut(text: &mut String, longest: usize) {
     if text.len() > longest {

@@ -72,7 +72,7 @@ fn plugins(run: &Run, environment: &Environment) -> Result<Vec<Plugin>, Failure>
         None => (config::BUILT_IN.to_owned(), config::SAMPLE.to_owned()),
         Some(path) => (path.display().to_string(), config::read_file(path)?),
     };
-    let lookup = |name: &str| std::env::var(name).ok();
+    let lookup = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let threshold = if run.debug { Level::Debug } else { Level::Info };
     let sections = config::parse(&file, &text, &inputs::known(), &lookup)?;
     let plugin = |section| Plugin::new(section, environment, threshold).map_err(Failure::from);

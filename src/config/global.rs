@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::OptionError;
 use super::duration::GoDuration;
-use crate::filter::{Filter, FilterOptions};
-use crate::logger::Level;
+use super::{OptionError, shown};
+use crate::filter::{Filter, FilterError, FilterOptions};
+use crate::logger::{Level, quote};
 
 /// The names of these options.
 pub const KEYS: &[&str] = &[
@@ -73,27 +73,32 @@ pub struct Global {
 
 impl Global {
     pub(super) fn new(options: Options) -> Result<Self, OptionError> {
-        let Options { mut fieldinclude, mut fieldexclude, .. } = options;
+        let Options { fieldpass: Strings(fieldpass), fielddrop: Strings(fielddrop), .. } = options;
         let list = |Strings(list)| list;
         let table = |table: Option<BTreeMap<String, Strings>>| {
             table.unwrap_or_default().into_iter().map(|(tag, Strings(values))| (tag, values)).collect()
         };
-        // Telegraf puts the old name's patterns first; the order is of no consequence.
-        fieldinclude.0.extend(options.fieldpass.0);
-        fieldexclude.0.extend(options.fielddrop.0);
         let filter = Filter::compile(&FilterOptions {
             namepass: list(options.namepass),
             namedrop: list(options.namedrop),
             namepass_separator: options.namepass_separator,
             namedrop_separator: options.namedrop_separator,
-            fieldinclude: list(fieldinclude),
-            fieldexclude: list(fieldexclude),
+            fieldinclude: [list(options.fieldinclude), fieldpass.clone()].concat(),
+            fieldexclude: [list(options.fieldexclude), fielddrop.clone()].concat(),
             taginclude: list(options.taginclude),
             tagexclude: list(options.tagexclude),
             tagpass: table(options.tagpass),
             tagdrop: table(options.tagdrop),
         })
-        .map_err(|error| OptionError { key: error.key, message: error.cause.to_string() })?;
+        .map_err(|FilterError { key, tag, cause }| {
+            let key = match key {
+                "fieldinclude" if fieldpass.contains(&cause.pattern) => "fieldpass",
+                "fieldexclude" if fielddrop.contains(&cause.pattern) => "fielddrop",
+                key => key,
+            };
+            let tag = tag.map(|tag| format!(".{}", shown(&tag))).unwrap_or_default();
+            OptionError { key: format!("{key}{tag}"), message: cause.to_string() }
+        })?;
         Ok(Self {
             alias: options.alias,
             name_override: options.name_override,
@@ -114,8 +119,11 @@ fn level(name: &str) -> Result<Level, OptionError> {
         "info" => Ok(Level::Info),
         "debug" | "trace" => Ok(Level::Debug),
         _ => Err(OptionError {
-            key: "log_level",
-            message: format!("unknown level {name:?}; allowed are error, warn, info, debug, trace"),
+            key: String::from("log_level"),
+            message: format!(
+                "unknown level {}; allowed are error, warn, info, debug, trace",
+                quote(name.as_bytes())
+            ),
         }),
     }
 }

@@ -123,3 +123,6 @@ pub(super) fn describe<S: ?Sized, G>(
     };
     registry.iter().map(line).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,7 +74,7 @@ struct Net {
 /// When an option's value is not allowed.
 pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
     let options: Options = section.options()?;
-    let fault = |key, message| section.error(&OptionError { key, message });
+    let fault = |key: &str, message| section.error(&OptionError { key: key.to_owned(), message });
     let interfaces =
         Globs::compile(&options.interfaces.0, "").map_err(|error| fault("interfaces", error.to_string()))?;
     let GoDuration(timeout) = options.timeout;
@@ -106,11 +106,18 @@ impl Input for Net {
             }
         };
         let beside = chosen.registration.gives;
+        let without_system = if beside == Beside::Sysfs { Wanted::UpInSysfs } else { Wanted::UpInTable };
+        let elsewhere = if beside == Beside::Sysfs { host.is_foreign() } else { self.replay };
         let wanted = match &self.interfaces {
             Some(globs) => Wanted::Named(globs),
-            None if beside == Beside::Nothing && self.replay => Wanted::UpInTable,
-            None if host.is_foreign() => Wanted::UpInSysfs,
-            None => system::interfaces().map_or(Wanted::UpInSysfs, Wanted::Up),
+            None if elsewhere => without_system,
+            None => match system::interfaces() {
+                Ok(interfaces) => Wanted::Up(interfaces),
+                Err(error) => {
+                    accumulator.remark(Level::Warn, "interfaces of the system", &error);
+                    without_system
+                }
+            },
         };
         let class_net = match beside {
             Beside::Sysfs => ClassNet::open(&host.class_net()),

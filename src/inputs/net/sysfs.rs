@@ -46,16 +46,12 @@ impl ClassNet {
 
     /// The text of a short file. An interface may vanish at any time: then there is none.
     fn read(&self, interface: &[u8], file: &str) -> Option<String> {
-        let name = std::str::from_utf8(interface).ok()?;
-        if name.is_empty()
-            || name.starts_with('.') && name.trim_matches('.').is_empty()
-            || name.contains(['/', '\0'])
-        {
+        if matches!(interface, b"" | b"." | b"..") || interface.iter().any(|byte| matches!(byte, b'/' | 0)) {
             return None;
         }
+        let path = [interface, b"/", file.as_bytes()].concat();
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let descriptor =
-            openat(self.0.as_ref()?, format!("{name}/{file}").as_str(), flags, Mode::empty()).ok()?;
+        let descriptor = openat(self.0.as_ref()?, path.as_slice(), flags, Mode::empty()).ok()?;
         let mut text = [0; 64];
         let read = File::from(descriptor).read(&mut text).ok()?;
         std::str::from_utf8(text.get(..read)?).ok().map(str::to_owned)

@@ -41,3 +41,6 @@ pub fn interfaces() -> Result<HashMap<Vec<u8>, Status>, String> {
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,6 +59,8 @@ struct Socketstat {
     protocols: Vec<Protocol>,
     timeout: Duration,
     choice: Choice<dyn Source, &'static [Protocol]>,
+    /// The source that `auto` was last said to have chosen.
+    announced: Option<&'static str>,
     /// What was said once and for all.
     said: HashSet<(Protocol, &'static str)>,
 }
@@ -69,7 +71,7 @@ struct Socketstat {
 /// When an option's value is not allowed.
 pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
     let options: Options = section.options()?;
-    let fault = |key, message| section.error(&OptionError { key, message });
+    let fault = |key: &str, message| section.error(&OptionError { key: key.to_owned(), message });
     let protocols = protocols(&options.protocols.0).map_err(|message| fault("protocols", message))?;
     let GoDuration(timeout) = options.timeout;
     if timeout.is_zero() {
@@ -86,7 +88,7 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
         let message = format!("source {} cannot give {never}; it can give {can}", named.name);
         return Err(fault("protocols", message));
     }
-    Ok(Box::new(Socketstat { protocols, timeout, choice, said: HashSet::new() }))
+    Ok(Box::new(Socketstat { protocols, timeout, choice, announced: None, said: HashSet::new() }))
 }
 
 /// Telegraf takes tcp and udp where none is named.
@@ -146,7 +148,9 @@ impl Socketstat {
     ) -> Result<Vec<Note>, SourceError> {
         let chosen = self.choice.source().map_err(SourceError::Failed)?;
         let name = chosen.registration.name;
-        if let Some(instead_of) = chosen.instead_of.take() {
+        if let Some(instead_of) = chosen.instead_of.take()
+            && self.announced.replace(name) != Some(name)
+        {
             let why =
                 if instead_of.is_empty() { String::new() } else { format!(" ({})", instead_of.join("; ")) };
             accumulator.say(Level::Info, &format!("sockets are read from source {name}{why}"));

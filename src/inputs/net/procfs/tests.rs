@@ -1,1 +1,217 @@
+use proptest::prelude::*;
+
 use super::*;
+
+/// A recorded file of a case.
+fn recorded(case: &str, file: &str) -> Vec<u8> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join("fixtures").join(case).join("proc/net").join(file);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The kernels whose files are recorded.
+const KERNELS: [&str; 3] = ["net-kernel-2.6", "net-kernel-4-icmpmsg", "net-kernel-6.18"];
+const HEADER: &str = "Inter-|   Receive                                                |  Transmit\n \
+    face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n";
+
+/// The interfaces in a table, and how many lines were left out.
+fn devices(text: &[u8]) -> (Vec<(Vec<u8>, Counters)>, u64) {
+    let (mut devices, mut found) = (Devices::default(), Vec::new());
+    for line in text.split(|byte| *byte == b'\n') {
+        let interface = devices.line(Some(line));
+        found.extend(interface.map(|interface| (interface.name.to_vec(), interface.counters)));
+    }
+    (found, devices.left_out)
+}
+
+fn protocols(text: &[u8]) -> (Vec<(String, i64)>, u64) {
+    let mut parser = ProtocolCounters::default();
+    text.split_inclusive(|byte| *byte == b'\n').for_each(|line| parser.line(Some(line.trim_ascii_end())));
+    parser.finish()
+}
+
+#[test]
+fn each_counter_is_found_by_its_column() {
+    let (found, left_out) =
+        devices(format!("{HEADER}  eth0: 1 2 3 4 5 6 7 8 11 12 13 14 15 16 17 18\n").as_bytes());
+    let [bytes_sent, bytes_recv, packets_sent, packets_recv] = [11, 1, 12, 2];
+    let [err_in, err_out, drop_in, drop_out] = [3, 13, 4, 14];
+    let counters =
+        [bytes_sent, bytes_recv, packets_sent, packets_recv, err_in, err_out, drop_in, drop_out].map(Some);
+    assert_eq!((found, left_out), (vec![(b"eth0".to_vec(), counters)], 0));
+
+    // In another order and with a column that no kernel has yet.
+    let text = "x\n face |drop new errs packets bytes|bytes drop errs packets\n eth0:4 0 3 2 1 11 14 13 12\n";
+    assert_eq!(devices(text.as_bytes()).0, [(b"eth0".to_vec(), counters)]);
+}
+
+#[test]
+fn names_may_hold_what_the_kernel_lets_them() {
+    let values = "0 ".repeat(16);
+    for name in ["eth0.100", "br-1a2b", "veth@x", "eth0:1", "a:b:c", "\u{e9}0", "|", "12"] {
+        let (found, left_out) = devices(format!("{HEADER}{name:>6}:{values}\n").as_bytes());
+        let names: Vec<_> = found.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
+        assert_eq!((names.as_slice(), left_out), ([name.into()].as_slice(), 0));
+    }
+    let odd = [HEADER.as_bytes(), b"\xe9th0: ", values.as_bytes()].concat();
+    assert_eq!(devices(&odd).0.first().map(|(name, _)| name.as_slice()), Some(&b"\xe9th0"[..]));
+}
+
+#[test]
+fn a_line_that_is_no_interfaces_is_lost_alone() {
+    let good = format!("eth1:{}", " 5".repeat(16));
+    for bad in [
+        "eth0 1 2 3 4 5 6 7 8 1 2 3 4 5 6 7 8",
+        "eth0: 1 2 3 4 5 6 7 8 1 2 3 4 5 6 7",
+        "eth0: x 2 3 4 5 6 7 8 1 2 3 4 5 6 7 8",
+        "eth0: -1 2 3 4 5 6 7 8 1 2 3 4 5 6 7 8",
+        "eth0: 18446744073709551616 2 3 4 5 6 7 8 1 2 3 4 5 6 7 8",
+        "eth0:",
+        "    : 1 2 3 4 5 6 7 8 1 2 3 4 5 6 7 8",
+        ":",
+    ] {
+        let (found, left_out) = devices(format!("{HEADER}{bad}\n{good}\n").as_bytes());
+        let names: Vec<_> = found.iter().map(|(name, _)| name.as_slice()).collect();
+        assert_eq!((names.as_slice(), left_out), ([&b"eth1"[..]].as_slice(), 1), "{bad}");
+    }
+    let mut devices = Devices::default();
+    HEADER.lines().for_each(|line| assert!(devices.line(Some(line.as_bytes())).is_none()));
+    assert!(devices.line(None).is_none());
+    assert_eq!((devices.left_out, devices.first_left_out.first()), (1, Some(&b'(')));
+}
+
+#[test]
+fn the_largest_counters_are_kept() {
+    let (found, _) = devices(format!("{HEADER}eth0:{}", " 18446744073709551615".repeat(16)).as_bytes());
+    assert_eq!(found, [(b"eth0".to_vec(), [Some(u64::MAX); COUNTERS.len()])]);
+}
+
+#[test]
+fn without_a_header_there_is_no_table() {
+    for text in
+        ["", "\n\n", "eth0: 1 2 3\n", "a|b|c\n", " face |bytes packets errs|bytes packets errs drop\n"]
+    {
+        let mut devices = Devices::default();
+        text.lines().for_each(|line| assert!(devices.line(Some(line.as_bytes())).is_none()));
+        assert!(!devices.has_header(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_table_cut_at_any_byte_gives_no_wrong_number() {
+    for kernel in KERNELS {
+        let text = recorded(kernel, "dev");
+        let (whole, _) = devices(&text);
+        assert!(!whole.is_empty(), "{kernel}");
+        for end in 0..text.len() {
+            // Only the last column can be cut without a trace, and that one is not read.
+            let (found, _) = devices(text.get(..end).unwrap_or_default());
+            assert!(whole.starts_with(&found), "{kernel} cut at {end}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn every_protocol_counter_of_each_kernel_comes_through() {
+    for kernel in KERNELS {
+        let text = recorded(kernel, "snmp");
+        let (counters, left_out) = protocols(&text);
+        let words = |line: &str| line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>();
+        let text = String::from_utf8(text).expect("UTF-8");
+        let lines: Vec<&str> = text.lines().collect();
+        let mut expected = Vec::new();
+        for pair in lines.chunks(2) {
+            let [names, values] = pair else { panic!("{kernel}: half a pair") };
+            let protocol = names.split(':').next().unwrap_or_default();
+            for (name, value) in words(names).into_iter().zip(words(values)) {
+                let value: i64 = value.parse().expect("a number");
+                expected.push((format!("{protocol}_{name}").to_lowercase(), value));
+            }
+        }
+        assert_eq!((counters, left_out), (expected, 0), "{kernel}");
+    }
+}
+
+#[test]
+fn protocol_counters_are_signed() {
+    let text = "Tcp: MaxConn InSegs OutSegs\nTcp: -1 9223372036854775807 18446744073709551615\n";
+    let expected = [("tcp_maxconn", -1), ("tcp_insegs", i64::MAX), ("tcp_outsegs", i64::MAX)];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    assert_eq!(protocols(text.as_bytes()), (expected, 0));
+}
+
+#[test]
+fn a_pair_of_lines_that_do_not_fit_is_lost_alone() {
+    let udp = [(String::from("udp_a"), 1)];
+    for bad in [
+        "Tcp: A B\nTcp: 1\n",
+        "Tcp: A\nTcp: 1 2\n",
+        "Tcp: A\nTcp: x\n",
+        "Tcp: A\nTcp: 99999999999999999999\n",
+        "Tcp: A\n",
+        "Tcp: A\nIp: 1\n",
+        "garbage\n",
+        ": A\n: 1\n",
+    ] {
+        let (counters, left_out) = protocols(format!("{bad}Udp: A\nUdp: 1\n").as_bytes());
+        assert_eq!(counters, udp, "{bad}");
+        assert!(left_out > 0, "{bad}");
+    }
+    let (counters, left_out) = protocols(b"Udp: A A\nUdp: 1 2\nudp: a\nudp: 3\n");
+    assert_eq!((counters.as_slice(), left_out), (udp.as_slice(), 2), "the first of a name counts");
+}
+
+#[test]
+fn protocol_counters_are_bounded() {
+    let many = MOST_PROTOCOL_COUNTERS + 10;
+    let names: Vec<String> = (0..many).map(|number| format!("n{number}")).collect();
+    let text = format!("X: {}\nX: {}\n", names.join(" "), vec!["1"; many].join(" "));
+    let (counters, left_out) = protocols(text.as_bytes());
+    assert_eq!((counters.len(), left_out), (MOST_PROTOCOL_COUNTERS, 10));
+    let mut parser = ProtocolCounters::default();
+    parser.line(None);
+    assert_eq!(parser.finish(), (Vec::new(), 1));
+}
+
+#[test]
+fn protocol_counters_cut_at_any_byte_are_whole_lines() {
+    for kernel in KERNELS {
+        let text = recorded(kernel, "snmp");
+        let (whole, _) = protocols(&text);
+        for end in 0..text.len() {
+            let (found, _) = protocols(text.get(..end).unwrap_or_default());
+            // The very last number may have lost digits, which cannot be told.
+            let sure = found.split_last().map_or(&[][..], |(_, sure)| sure);
+            assert!(whole.starts_with(sure), "{kernel} cut at {end}");
+        }
+    }
+}
+
+/// Lines of bytes that these formats are made of, and others.
+fn garbage() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![
+        4 => prop::sample::select(b"0123456789 :|\n-".to_vec()),
+        2 => prop::sample::select(b"bytespackerdoTU".to_vec()),
+        1 => any::<u8>(),
+    ];
+    prop::collection::vec(byte, 0..200)
+}
+
+proptest! {
+    #[test]
+    fn garbage_never_panics(text in garbage()) {
+        devices(&text);
+        protocols(&text);
+        let (found, _) = devices(&[HEADER.as_bytes(), &text].concat());
+        prop_assert!(found.iter().all(|(name, counters)| !name.is_empty() && counters.iter().all(Option::is_some)));
+    }
+
+    #[test]
+    fn what_is_written_is_read(values in prop::collection::vec(any::<u64>(), 16), name in "[a-z][a-z0-9.:@-]{0,13}[a-z0-9]") {
+        let words: Vec<String> = values.iter().map(u64::to_string).collect();
+        let (found, left_out) = devices(format!("{HEADER}{name}:{}\n", words.join(" ")).as_bytes());
+        prop_assert_eq!(left_out, 0);
+        let counters = [8, 0, 9, 1, 2, 10, 3, 11].map(|column: usize| values.get(column).copied());
+        prop_assert_eq!(found, vec![(name.into_bytes(), counters)]);
+    }
+}

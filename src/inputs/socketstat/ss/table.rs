@@ -229,7 +229,14 @@ fn cells_of(protocol: Protocol, columns: Columns, line: &[u8]) -> Option<Cells> 
 
 /// Splits at the last colon. A packet socket's peer is a bare `*`.
 fn address_and_port(line: &[u8], word: Range<usize>, portless: bool) -> Option<(Range<usize>, Range<usize>)> {
-    match memchr::memrchr(b':', line.get(word.clone())?) {
+    let text = line.get(word.clone())?;
+    match memchr::memrchr(b':', text) {
+        // Without its bracket or its port the word was cut.
+        Some(colon)
+            if text.ends_with(b":") || text.starts_with(b"[") && !text.get(..colon)?.contains(&b']') =>
+        {
+            None
+        }
         Some(colon) => Some((word.start..word.start + colon, word.start + colon + 1..word.end)),
         None if portless => Some((word.clone(), word.end..word.end)),
         None => None,
@@ -243,7 +250,7 @@ fn address_and_port(line: &[u8], word: Range<usize>, portless: bool) -> Option<(
 fn unix_ends(text: &[u8]) -> Option<[Range<usize>; 4]> {
     let text = text.trim_ascii_end();
     let (front, remote_port) = last_word(text)?;
-    number(text.get(remote_port.clone())?)?;
+    inode(text.get(remote_port.clone())?)?;
     if let Some((head, star)) = last_word(front).filter(|(_, word)| front.get(word.clone()) == Some(b"*")) {
         let head = head.trim_ascii_end();
         if let Some((path, inode)) =
@@ -273,9 +280,14 @@ fn unix_ends(text: &[u8]) -> Option<[Range<usize>; 4]> {
     Some([0..inode.start - 1, inode, rest, remote_port])
 }
 
-/// Whether `path` and `inode` can be one end of a unix socket.
-fn is_end(path: &[u8], inode: Option<&[u8]>) -> bool {
-    !path.is_empty() && inode.and_then(number).is_some()
+/// Whether `path` and `number` can be one end of a unix socket.
+fn is_end(path: &[u8], number: Option<&[u8]>) -> bool {
+    !path.is_empty() && number.and_then(inode).is_some()
+}
+
+/// An inode. ss holds it in an `int`, so one above 2^31-1 is printed as a negative number.
+fn inode(word: &[u8]) -> Option<u64> {
+    number(word.strip_prefix(b"-").unwrap_or(word))
 }
 
 /// The last word of a text, and what stands before the one space in front of it.
@@ -324,6 +336,7 @@ fn number(digits: &[u8]) -> Option<u64> {
 
 /// Takes the [`COUNTERS`] from a line of details: words of the form `name:value` between blanks.
 fn read_counters(line: &[u8], counters: &mut [Option<u64>; COUNTERS.len()]) {
+    let line = line.trim_ascii();
     let mut start = 0;
     for end in memchr::memchr2_iter(b' ', b'\t', line).chain([line.len()]) {
         let word = line.get(start..end).unwrap_or_default();
