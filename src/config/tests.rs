@@ -133,6 +133,18 @@ fn an_error_names_file_line_key_and_what_is_allowed() {
             "interval = '1s'",
             "2: inputs.net.interval: not supported here: Telegraf starts each gather, so put it into [[inputs.execd]]",
         ),
+        (
+            "name_override = '#x'",
+            "2: inputs.net.name_override: must not begin with \"#\", which makes a comment of the metric in line protocol",
+        ),
+        (
+            "name_override = 'x'\nname_prefix = '#'",
+            "3: inputs.net.name_prefix: must not begin with \"#\", which makes a comment of the metric in line protocol",
+        ),
+        (
+            "name_override = '\\\\'",
+            "2: inputs.net.name_override: must not be backslashes alone, which leave the metric without a name in line protocol",
+        ),
         ("tagpas = 3", "2: inputs.net.tagpas: unknown option; did you mean tagpass?"),
         (
             "\"a\\nb\" = 3",
@@ -234,6 +246,8 @@ fn levels_are_telegrafs() {
 fn the_alias_is_in_the_name_of_the_log() {
     let names = |text| parsed(text).expect(text).iter().map(Section::log_name).collect::<Vec<_>>();
     assert_eq!(names("[[inputs.net]]\n[[inputs.net]]\nalias = 'lan'"), ["inputs.net", "inputs.net::lan"]);
+    let long = format!("[[inputs.net]]\nalias = '{}'", "x".repeat(5000));
+    assert!(names(&long).iter().all(|name| name.len() < 300), "the message must have room behind it");
 }
 
 #[test]
