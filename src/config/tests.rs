@@ -133,18 +133,6 @@ fn an_error_names_file_line_key_and_what_is_allowed() {
             "interval = '1s'",
             "2: inputs.net.interval: not supported here: Telegraf starts each gather, so put it into [[inputs.execd]]",
         ),
-        (
-            "name_override = '#x'",
-            "2: inputs.net.name_override: must not begin with \"#\", which makes a comment of the metric in line protocol",
-        ),
-        (
-            "name_override = 'x'\nname_prefix = '#'",
-            "3: inputs.net.name_prefix: must not begin with \"#\", which makes a comment of the metric in line protocol",
-        ),
-        (
-            "name_override = '\\\\'",
-            "2: inputs.net.name_override: must not be backslashes alone, which leave the metric without a name in line protocol",
-        ),
         ("tagpas = 3", "2: inputs.net.tagpas: unknown option; did you mean tagpass?"),
         (
             "\"a\\nb\" = 3",
@@ -158,6 +146,20 @@ fn an_error_names_file_line_key_and_what_is_allowed() {
         assert!(error.starts_with("f.conf:2: inputs.net.precision: "), "{error}");
         assert!(error.contains("a number of seconds"), "{error}");
     }
+}
+
+#[test]
+fn a_name_that_line_protocol_cannot_carry_is_refused() {
+    let comment = "must not begin with \"#\", which makes a comment of the metric in line protocol";
+    let empty = "must not be backslashes alone, which leave the metric without a name in line protocol";
+    for (text, expected) in [
+        ("name_override = '#x'", format!("2: inputs.net.name_override: {comment}")),
+        ("name_override = 'x'\nname_prefix = '#'", format!("3: inputs.net.name_prefix: {comment}")),
+        ("name_override = '\\\\'", format!("2: inputs.net.name_override: {empty}")),
+    ] {
+        assert_eq!(error(&format!("[[inputs.net]]\n{text}")), format!("f.conf:{expected}"));
+    }
+    assert_eq!(global("name_prefix = 'a#'\nname_override = '#'").name_override, "#");
 }
 
 #[test]
