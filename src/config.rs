@@ -324,7 +324,7 @@ impl<'t> Section<'t> {
         if alias.is_empty() {
             format!("inputs.{}", self.name)
         } else {
-            format!("inputs.{}::{alias}", self.name)
+            format!("inputs.{}::{}", self.name, shorten(alias))
         }
     }
 

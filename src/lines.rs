@@ -7,6 +7,8 @@ use std::path::Path;
 
 /// The longest line that is kept. ss's longest lines are below 4 KiB; a unix path has at most 108 bytes.
 const LONGEST: usize = 64 * 1024;
+/// What messages show in the place of a longer line.
+pub const TOO_LONG: &[u8] = b"(a line of more than 64 KiB)";
 /// How much is read of one file: more than any table of the kernel's, less than for ever.
 const LARGEST: u64 = 1024 * 1024 * 1024;
 

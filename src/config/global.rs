@@ -100,6 +100,7 @@ impl Global {
             let tag = tag.map(|tag| format!(".{}", shown(&tag))).unwrap_or_default();
             OptionError { key: format!("{key}{tag}"), message: cause.to_string() }
         })?;
+        check_name(&options.name_prefix, &options.name_override)?;
         Ok(Self {
             alias: options.alias,
             name_override: options.name_override,
@@ -111,6 +112,24 @@ impl Global {
             filter,
         })
     }
+}
+
+/// Refuses what no escape of line protocol can carry at the beginning of a line.
+fn check_name(prefix: &str, name: &str) -> Result<(), OptionError> {
+    let fault = |key: &str, message: &str| {
+        Err(OptionError { key: key.to_owned(), message: format!("{message} in line protocol") })
+    };
+    let (key, start) = if prefix.is_empty() { ("name_override", name) } else { ("name_prefix", prefix) };
+    if start.starts_with('#') {
+        return fault(key, "must not begin with \"#\", which makes a comment of the metric");
+    }
+    if !name.is_empty() && name.bytes().all(|byte| byte == b'\\') {
+        return fault(
+            "name_override",
+            "must not be backslashes alone, which leave the metric without a name",
+        );
+    }
+    Ok(())
 }
 
 fn level(name: &str) -> Result<Level, OptionError> {

@@ -149,6 +149,20 @@ fn an_error_names_file_line_key_and_what_is_allowed() {
 }
 
 #[test]
+fn a_name_that_line_protocol_cannot_carry_is_refused() {
+    let comment = "must not begin with \"#\", which makes a comment of the metric in line protocol";
+    let empty = "must not be backslashes alone, which leave the metric without a name in line protocol";
+    for (text, expected) in [
+        ("name_override = '#x'", format!("2: inputs.net.name_override: {comment}")),
+        ("name_override = 'x'\nname_prefix = '#'", format!("3: inputs.net.name_prefix: {comment}")),
+        ("name_override = '\\\\'", format!("2: inputs.net.name_override: {empty}")),
+    ] {
+        assert_eq!(error(&format!("[[inputs.net]]\n{text}")), format!("f.conf:{expected}"));
+    }
+    assert_eq!(global("name_prefix = 'a#'\nname_override = '#'").name_override, "#");
+}
+
+#[test]
 fn an_error_in_a_table_names_the_entry() {
     for (text, expected) in [
         ("tags = 3", "2: inputs.net.tags: invalid type: integer `3`, expected a map"),
@@ -234,6 +248,8 @@ fn levels_are_telegrafs() {
 fn the_alias_is_in_the_name_of_the_log() {
     let names = |text| parsed(text).expect(text).iter().map(Section::log_name).collect::<Vec<_>>();
     assert_eq!(names("[[inputs.net]]\n[[inputs.net]]\nalias = 'lan'"), ["inputs.net", "inputs.net::lan"]);
+    let long = format!("[[inputs.net]]\nalias = '{}'", "x".repeat(5000));
+    assert!(names(&long).iter().all(|name| name.len() < 300), "the message must have room behind it");
 }
 
 #[test]

@@ -106,7 +106,7 @@ pub struct Devices {
 impl Devices {
     /// Takes the next line; `None` is one too long to be the kernel's.
     pub fn line<'a>(&mut self, line: Option<&'a [u8]>) -> Option<Interface<'a>> {
-        let text = line.unwrap_or(b"(a line of more than 64 KiB)");
+        let text = line.unwrap_or(lines::TOO_LONG);
         if text.trim_ascii().is_empty() {
             return None;
         }

@@ -17,6 +17,7 @@ use crate::inputs::socketstat::netid::{self, push_ether_type, push_interface};
 use crate::inputs::socketstat::socket::{Protocol, Socket};
 use crate::inputs::socketstat::source::{Note, Sink, SourceError};
 use crate::inputs::socketstat::state;
+use crate::lines::TOO_LONG;
 use crate::logger::quote;
 
 /// `__SO_ACCEPTCON`: the flag of a listening unix socket.
@@ -68,7 +69,7 @@ impl<'a> Table<'a> {
     /// Takes the next line (`None` for one that is too long) and hands its socket to `sink` if ss would list it.
     pub fn line(&mut self, line: Option<&[u8]>, sink: &mut dyn Sink) {
         self.number += 1;
-        let text = line.unwrap_or(b"(a line of more than 64 KiB)");
+        let text = line.unwrap_or(TOO_LONG);
         if self.number == 1 {
             self.not_header = (!is_header(self.protocol, text)).then(|| quote(text));
         }

@@ -11,10 +11,8 @@ use memchr::memmem;
 
 use crate::inputs::socketstat::socket::{COUNTERS, Protocol, Socket};
 use crate::inputs::socketstat::source::{Note, Sink};
+use crate::lines::TOO_LONG;
 use crate::logger::quote;
-
-/// What is shown in the place of a line that was not kept.
-const TOO_LONG: &[u8] = b"(a line of more than 64 KiB)";
 
 /// One table as it arrives, line by line.
 pub struct Table {
