@@ -100,7 +100,6 @@ impl Global {
             let tag = tag.map(|tag| format!(".{}", shown(&tag))).unwrap_or_default();
             OptionError { key: format!("{key}{tag}"), message: cause.to_string() }
         })?;
-        check_name(&options.name_prefix, &options.name_override)?;
         Ok(Self {
             alias: options.alias,
             name_override: options.name_override,
@@ -112,24 +111,6 @@ impl Global {
             filter,
         })
     }
-}
-
-/// Refuses what no escape of line protocol can carry at the beginning of a line.
-fn check_name(prefix: &str, name: &str) -> Result<(), OptionError> {
-    let fault = |key: &str, message: &str| {
-        Err(OptionError { key: key.to_owned(), message: format!("{message} in line protocol") })
-    };
-    let (key, start) = if prefix.is_empty() { ("name_override", name) } else { ("name_prefix", prefix) };
-    if start.starts_with('#') {
-        return fault(key, "must not begin with \"#\", which makes a comment of the metric");
-    }
-    if !name.is_empty() && name.bytes().all(|byte| byte == b'\\') {
-        return fault(
-            "name_override",
-            "must not be backslashes alone, which leave the metric without a name",
-        );
-    }
-    Ok(())
 }
 
 fn level(name: &str) -> Result<Level, OptionError> {
@@ -175,25 +156,34 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// What line protocol cannot hold must not be a name: Telegraf would take the line for a comment, or the tag for
-    /// another one.
+    /// Refuses names that no escape of line protocol can carry: Telegraf would take the line for a comment, or
+    /// the tag for another one.
     fn check_names(&self) -> Result<(), OptionError> {
-        let fault = |key: &str, text: &str, why| {
-            Err(OptionError { key: key.to_owned(), message: format!("{} {why}", quote(text.as_bytes())) })
+        let fault = |key: &str, message: &str| {
+            Err(OptionError { key: key.to_owned(), message: format!("{message} in line protocol") })
         };
-        for (key, name) in [("name_prefix", &self.name_prefix), ("name_override", &self.name_override)] {
-            let is_first = key == "name_prefix" || self.name_prefix.is_empty();
-            if is_first && name.starts_with('#') {
-                return fault(key, name, "begins with \"#\": the line would be a comment");
-            }
-            if !name.is_empty() && name.trim_end_matches('\\').is_empty() {
-                return fault(key, name, "holds nothing but backslashes");
-            }
+        let Self { name_prefix, name_override, .. } = self;
+        let (key, start) = if name_prefix.is_empty() {
+            ("name_override", name_override)
+        } else {
+            ("name_prefix", name_prefix)
+        };
+        if start.starts_with('#') {
+            return fault(key, "must not begin with \"#\", which makes a comment of the metric");
         }
-        match self.tags.keys().find(|key| key.ends_with('\\') || key.contains(char::is_control)) {
-            Some(tag) => fault("tags", tag, "ends with a backslash or holds a control character"),
-            None => Ok(()),
+        if !name_override.is_empty() && name_override.bytes().all(|byte| byte == b'\\') {
+            return fault(
+                "name_override",
+                "must not be backslashes alone, which leave the metric without a name",
+            );
         }
+        if self.tags.keys().any(|tag| tag.ends_with('\\') || tag.contains(char::is_control)) {
+            return fault(
+                "tags",
+                "must not have a key with a control character or a backslash at its end, which is another key",
+            );
+        }
+        Ok(())
     }
 }
 
