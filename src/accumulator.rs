@@ -113,8 +113,11 @@ impl<'a> Accumulator<'a> {
 impl Global {
     fn write_name(&self, out: &mut Vec<u8>, name: &str) {
         let name = if self.name_override.is_empty() { name } else { &self.name_override };
-        for part in [self.name_prefix.as_str(), name, self.name_suffix.as_str()] {
-            line_protocol::measurement(out, part.as_bytes());
+        if self.name_prefix.is_empty() && self.name_suffix.is_empty() {
+            line_protocol::measurement(out, name.as_bytes());
+        } else {
+            let whole = [self.name_prefix.as_str(), name, self.name_suffix.as_str()].concat();
+            line_protocol::measurement(out, whole.as_bytes());
         }
     }
 

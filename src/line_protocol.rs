@@ -3,6 +3,7 @@
 //! Format: <https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/>. White space that the
 //! format cannot carry in a key or tag is written as Telegraf's own serializer writes it (`\n` as backslash
 //! and `n`). A backslash at the end of a tag would escape the separator behind it, so it is left out there.
+//! What Telegraf reads is in its `plugins/parsers/influx`: `machine.go.rl` and `escape.go`.
 
 use std::io::Write;
 
@@ -26,7 +27,7 @@ const SPECIAL: [bool; 256] = {
         table[byte] = true;
         byte += 1;
     }
-    let escaped = b"\t\n\x0c\r ,=\\";
+    let escaped = b"\t\n\x0b\x0c\r ,=\\";
     let mut at = 0;
     while at < escaped.len() {
         table[escaped[at] as usize] = true;
@@ -35,14 +36,26 @@ const SPECIAL: [bool; 256] = {
     table
 };
 
-/// Appends a measurement's name: comma and space escaped.
-pub fn measurement(out: &mut Vec<u8>, name: &[u8]) {
-    escape(out, name, b", ");
+/// Where a text stands, for Telegraf's parser does not unescape alike everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Comma and space are escaped, and two backslashes belong together: an odd one before a separator would
+    /// leave the separator bare.
+    Measurement,
+    /// Equals sign too. In a text with a separator a backslash in front of a quote is taken off.
+    FieldKey,
+    /// As there, but backslashes do not belong together.
+    Tag,
 }
 
-/// Appends a tag's key or value, or a field's key: comma, equals sign and space escaped.
+/// Appends a measurement's name.
+pub fn measurement(out: &mut Vec<u8>, name: &[u8]) {
+    escape(out, name, Place::Measurement);
+}
+
+/// Appends a tag's key or value.
 pub fn key(out: &mut Vec<u8>, text: &[u8]) {
-    escape(out, text, b",= ");
+    escape(out, text, Place::Tag);
 }
 
 /// Appends `,key=value`, or nothing where the key or the value is empty when written.
@@ -60,7 +73,7 @@ pub fn tag(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 
 /// Appends `key=value`.
 pub fn field(out: &mut Vec<u8>, name: &[u8], value: Value<'_>, unsigned: Unsigned) {
-    key(out, name);
+    escape(out, name, Place::FieldKey);
     out.push(b'=');
     match value {
         Value::Unsigned(number) if unsigned == Unsigned::Native => {
@@ -117,22 +130,39 @@ fn string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-fn escape(out: &mut Vec<u8>, text: &[u8], escaped: &[u8]) {
+fn escape(out: &mut Vec<u8>, text: &[u8], place: Place) {
     if !text.iter().any(|&byte| SPECIAL[usize::from(byte)]) {
         out.extend_from_slice(text);
         return;
     }
     let end = text.iter().rposition(|&byte| byte != b'\\').map_or(0, |last| last + 1);
-    for chunk in text.get(..end).unwrap_or_default().utf8_chunks() {
+    let text = text.get(..end).unwrap_or_default();
+    let separators: &[u8] = if place == Place::Measurement { b", " } else { b",= " };
+    let takes_quotes = place != Place::Measurement && text.iter().any(|byte| separators.contains(byte));
+    // How many backslashes stand in front of the byte at hand.
+    let mut backslashes = 0;
+    for chunk in text.utf8_chunks() {
         for &byte in chunk.valid().as_bytes() {
             match byte {
                 b'\t' => out.extend_from_slice(b"\\t"),
                 b'\n' => out.extend_from_slice(b"\\n"),
+                b'\x0b' => out.extend_from_slice(b"\\v"),
                 b'\x0c' => out.extend_from_slice(b"\\f"),
                 b'\r' => out.extend_from_slice(b"\\r"),
-                _ if escaped.contains(&byte) => out.extend_from_slice(&[b'\\', byte]),
+                b'"' if takes_quotes && backslashes > 0 => out.extend_from_slice(b"\\\""),
+                _ if separators.contains(&byte) => {
+                    if place != Place::Tag && backslashes % 2 == 1 {
+                        // There is no way to write it.
+                        out.pop();
+                    }
+                    out.extend_from_slice(&[b'\\', byte]);
+                }
                 _ => out.push(byte),
             }
+            backslashes = if byte == b'\\' { backslashes + 1 } else { 0 };
+        }
+        if !chunk.invalid().is_empty() {
+            backslashes = 0;
         }
         replacement(out, chunk.invalid());
     }

@@ -14,7 +14,10 @@ fn keys_and_tags_are_escaped() {
         (b"a b,c=d", "a\\ b\\,c\\=d"),
         (b"back\\slash", "back\\slash"),
         (b"end\\\\", "end"),
-        (b"two\nlines\r\t", "two\\nlines\\r\\t"),
+        (b"two\nlines\r\t\x0b\x0c", "two\\nlines\\r\\t\\v\\f"),
+        (b"a\\\"b c", "a\\\\\"b\\ c"),
+        (b"a\\\"b", "a\\\"b"),
+        (b"\\,\\\\ x", "\\\\,\\\\\\ x"),
         (b"caf\xc3\xa9", "café"),
         (b"bad\xffbyte", "bad\u{FFFD}byte"),
         (b"cut\xc3", "cut\u{FFFD}"),
@@ -22,6 +25,10 @@ fn keys_and_tags_are_escaped() {
         assert_eq!(written(|out| key(out, value)), expected);
     }
     assert_eq!(written(|out| measurement(out, b"a=b, c")), "a=b\\,\\ c");
+    // Telegraf takes two backslashes together here: an odd one would leave the separator bare.
+    assert_eq!(written(|out| measurement(out, b"a\\,b\\\\ c\\\"")), "a\\,b\\\\\\ c\\\"");
+    let key = written(|out| field(out, b"a\\=b\\\\=c\\\"", Value::Signed(1), Unsigned::Native));
+    assert_eq!(key, "a\\=b\\\\\\=c\\\\\"=1i");
 }
 
 #[test]
@@ -54,7 +61,7 @@ proptest! {
     #[test]
     fn whatever_comes_in_stays_one_tag_on_one_line(value: Vec<u8>) {
         let line = written(|out| tag(out, b"k", &value));
-        prop_assert!(!line.contains(['\n', '\r', '\t']));
+        prop_assert!(!line.contains(['\n', '\r', '\t', '\x0b', '\x0c']));
         let body = line.strip_prefix(",k=").unwrap_or("x");
         prop_assert!(!body.ends_with('\\'));
         for separator in [',', '=', ' '] {
