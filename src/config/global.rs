@@ -73,6 +73,7 @@ pub struct Global {
 
 impl Global {
     pub(super) fn new(options: Options) -> Result<Self, OptionError> {
+        options.check_names()?;
         let Options { fieldpass: Strings(fieldpass), fielddrop: Strings(fielddrop), .. } = options;
         let list = |Strings(list)| list;
         let table = |table: Option<BTreeMap<String, Strings>>| {
@@ -152,6 +153,29 @@ pub(super) struct Options {
     tagdrop: Option<BTreeMap<String, Strings>>,
     taginclude: Strings,
     tagexclude: Strings,
+}
+
+impl Options {
+    /// What line protocol cannot hold must not be a name: Telegraf would take the line for a comment, or the tag for
+    /// another one.
+    fn check_names(&self) -> Result<(), OptionError> {
+        let fault = |key, text: &str, why| {
+            Err(OptionError { key, message: format!("{} {why}", quote(text.as_bytes())) })
+        };
+        for (key, name) in [("name_prefix", &self.name_prefix), ("name_override", &self.name_override)] {
+            let is_first = key == "name_prefix" || self.name_prefix.is_empty();
+            if is_first && name.starts_with('#') {
+                return fault(key, name, "begins with \"#\": the line would be a comment");
+            }
+            if !name.is_empty() && name.trim_end_matches('\\').is_empty() {
+                return fault(key, name, "holds nothing but backslashes");
+            }
+        }
+        match self.tags.keys().find(|key| key.ends_with('\\') || key.contains(char::is_control)) {
+            Some(tag) => fault("tags", tag, "ends with a backslash or holds a control character"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// An array of strings, with an error that says so.
