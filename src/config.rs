@@ -9,6 +9,8 @@ mod global;
 pub mod nearest;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
@@ -24,6 +26,8 @@ use crate::logger::{quote, shorten};
 pub const BUILT_IN: &str = "(built-in defaults)";
 /// The configuration that is built in, and that `--sample-config` prints.
 pub const SAMPLE: &str = include_str!("../plugin.conf.sample");
+/// More bytes than any configuration has.
+const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// What is wrong in a configuration.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -93,8 +97,13 @@ impl Source<'_> {
 /// When it cannot be read or is not UTF-8.
 pub fn read_file(path: &std::path::Path) -> Result<String, ConfigError> {
     let fault = |message| ConfigError { file: path.display().to_string(), line: None, message };
-    let bytes =
-        std::fs::read(path).map_err(|error| fault(format!("cannot read the configuration: {error}")))?;
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes))
+        .map_err(|error| fault(format!("cannot read the configuration: {error}")))?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(fault(format!("the configuration is longer than {} MiB", LONGEST / 1024 / 1024)));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let line = 1 + memchr::memchr_iter(
             b'\n',
