@@ -1,6 +1,6 @@
 //! Cuts a stream of chunks into lines, as they arrive and in bounded memory.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -59,13 +59,20 @@ impl Lines {
     }
 }
 
+/// Opens a file to read it. Non-blocking, so that a pipe in the place of the file cannot hold the gather up.
+///
+/// # Errors
+/// Those of open(2).
+pub fn open(path: &Path) -> Result<File> {
+    OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
+}
+
 /// Reads a text file, handing on each line as [`Lines::feed`] does.
 ///
 /// # Errors
 /// When the file cannot be opened or read to its end, or is without end.
 pub fn of_file(path: &Path, each: &mut dyn FnMut(Option<&[u8]>)) -> Result<()> {
-    // Non-blocking, so that a pipe in the place of the file cannot hold the gather up.
-    let mut file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
+    let mut file = open(path)?;
     let mut lines = Lines::default();
     let mut chunk = vec![0; LONGEST];
     let mut total = 0_u64;

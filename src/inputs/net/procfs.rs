@@ -32,7 +32,7 @@ impl Procfs {
 /// One line that says what is missing.
 pub fn probe(host: &Host) -> Result<(), String> {
     let path = host.net_dir().join("dev");
-    std::fs::File::open(&path).map(|_| ()).map_err(|error| unreadable(&path, &error))
+    lines::open(&path).map(|_| ()).map_err(|error| unreadable(&path, &error))
 }
 
 fn unreadable(path: &std::path::Path, error: &std::io::Error) -> String {
@@ -219,10 +219,15 @@ impl ProtocolCounters {
         (self.counters, left_out)
     }
 
-    /// A line whose values are not one number a name is lost whole: which of them would be true?
+    /// A line whose values are not one number a name is lost whole: which of them would be true? So is one with a name
+    /// that is none of the kernel's: as a field's key it might not be written as it is, and be taken for another.
     fn pair(&mut self, names: &[u8], values: &[u8]) {
         let protocol = String::from_utf8_lossy(protocol_of(names).unwrap_or_default());
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+        let all_plain =
+            protocol.bytes().all(|byte| plain(&byte)) && words_behind_colon(names).flatten().all(plain);
         let values: Option<Vec<i64>> = words_behind_colon(values).map(signed).collect();
+        let values = values.filter(|_| all_plain);
         let Some(values) = values.filter(|values| values.len() == words_behind_colon(names).count()) else {
             self.left_out += 1;
             return;

@@ -3,9 +3,15 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use nix::net::if_::if_indextoname;
+
+use crate::lines;
+
+/// More digits than an index has.
+const LONGEST_INDEX: u64 = 32;
 
 /// Where names come from.
 #[derive(Clone, Debug)]
@@ -58,8 +64,13 @@ fn list(directory: &Path) -> BTreeMap<u32, Vec<u8>> {
     let entries = fs::read_dir(directory).into_iter().flatten();
     let named = entries.filter_map(|entry| {
         let entry = entry.ok()?;
-        let index = fs::read_to_string(entry.path().join("ifindex")).ok()?.trim_end().parse().ok()?;
-        Some((index, entry.file_name().into_encoded_bytes()))
+        let mut text = String::new();
+        lines::open(&entry.path().join("ifindex"))
+            .ok()?
+            .take(LONGEST_INDEX)
+            .read_to_string(&mut text)
+            .ok()?;
+        Some((text.trim_end().parse().ok()?, entry.file_name().into_encoded_bytes()))
     });
     named.collect()
 }

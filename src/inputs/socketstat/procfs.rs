@@ -6,16 +6,15 @@
 //!
 //! Source: proc(5).
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::interfaces::{Interfaces, Names};
 use super::socket::Protocol;
 use super::source::{Note, Sink, Source, SourceError};
-use crate::lines::Lines;
+use crate::lines::{self, Lines};
 
 pub mod table;
 
@@ -94,8 +93,7 @@ fn paths(net: &Path, protocol: Protocol) -> impl Iterator<Item = PathBuf> {
 
 /// The file, or `None` where there is none of that name.
 fn open(path: &Path) -> Result<Option<File>, SourceError> {
-    // Non-blocking, so that a pipe in the place of the file cannot hold the gather up.
-    match OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path) {
+    match lines::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => {
