@@ -1,6 +1,6 @@
 //! The source `ss`: one run of iproute2's `ss -in --PROTO` a protocol.
 
-mod table;
+pub mod table;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -17,7 +17,7 @@ use crate::logger::quote;
 const TOO_LONG: &[u8] = b"(a line of more than 64 KiB)";
 
 /// One table as it arrives, line by line.
-pub(super) struct Table {
+pub struct Table {
     protocol: Protocol,
     columns: Option<Columns>,
     above: Above,
@@ -59,7 +59,9 @@ struct Cells {
 }
 
 impl Table {
-    pub(super) fn new(protocol: Protocol) -> Self {
+    /// A reader of what `ss -in --PROTO` prints.
+    #[must_use]
+    pub fn new(protocol: Protocol) -> Self {
         Self {
             protocol,
             columns: None,
@@ -77,7 +79,7 @@ impl Table {
     ///
     /// # Errors
     /// When this is no table of ss's: what it is instead.
-    pub(super) fn line(&mut self, line: Option<&[u8]>, sink: &mut dyn Sink) -> Result<(), String> {
+    pub fn line(&mut self, line: Option<&[u8]>, sink: &mut dyn Sink) -> Result<(), String> {
         if line == Some(b"") {
             return Ok(());
         }
@@ -102,8 +104,11 @@ impl Table {
         Ok(())
     }
 
-    /// Ends the table.
-    pub(super) fn finish(mut self, sink: &mut dyn Sink) -> Result<Vec<Note>, String> {
+    /// Ends the table: what there is to say about it.
+    ///
+    /// # Errors
+    /// When nothing was printed.
+    pub fn finish(mut self, sink: &mut dyn Sink) -> Result<Vec<Note>, String> {
         self.emit(sink);
         if self.columns.is_none() {
             return Err(String::from("printed nothing"));
