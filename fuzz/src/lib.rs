@@ -1,0 +1,208 @@
+//! What has to hold for any bytes, one function a parser: the fuzz targets and `tests/properties.rs` run the same ones.
+//!
+//! None may panic, whatever the input. Beyond that, what a parser hands on goes through the encoder, and a reader of line
+//! protocol that knows nothing of it has to find the same: as many metrics, with the same tags and fields.
+
+#![allow(clippy::missing_panics_doc, reason = "a panic is how a check fails")]
+
+mod encoder;
+pub mod influx;
+mod netlink;
+mod written;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use telegraf_execd_network::command::Children;
+use telegraf_execd_network::config::duration::GoDuration;
+use telegraf_execd_network::config::{self, env};
+use telegraf_execd_network::filter::glob::Globs;
+use telegraf_execd_network::host::Host;
+use telegraf_execd_network::inputs::net::netstat::table::Table as NetTable;
+use telegraf_execd_network::inputs::net::procfs::{Devices, ProtocolCounters};
+use telegraf_execd_network::inputs::socketstat::interfaces::{Interfaces, Names};
+use telegraf_execd_network::inputs::socketstat::netstat::table::Table as NetstatTable;
+use telegraf_execd_network::inputs::socketstat::procfs::table::Table as ProcTable;
+use telegraf_execd_network::inputs::socketstat::socket::Protocol;
+use telegraf_execd_network::inputs::socketstat::ss::table::Table as SsTable;
+use telegraf_execd_network::inputs::{self, Environment};
+use telegraf_execd_network::lines::Lines;
+use telegraf_execd_network::logger::quote;
+use written::Written;
+
+pub use encoder::line_protocol;
+pub use netlink::netlink;
+
+/// A check by the name of its fuzz target.
+pub type Check = fn(&[u8]);
+
+/// Every check, with its name.
+pub const ALL: &[(&str, Check)] = &[
+    ("ss_table", ss_table),
+    ("socket_netstat", socket_netstat),
+    ("net_netstat", net_netstat),
+    ("proc_dev", proc_dev),
+    ("proc_snmp", proc_snmp),
+    ("proc_sockets", proc_sockets),
+    ("netlink", netlink),
+    ("configuration", configuration),
+    ("globs", globs),
+    ("values", values),
+    ("line_protocol", line_protocol),
+];
+
+/// The first byte says which of `choices`; the rest is the input.
+fn pick<'a, T: Copy>(choices: &[T], data: &'a [u8]) -> Option<(T, u8, &'a [u8])> {
+    let (&first, rest) = data.split_first()?;
+    Some((choices[usize::from(first) % choices.len()], first, rest))
+}
+
+/// Hands on the lines of a text that arrives in pieces of this length.
+fn lines(text: &[u8], piece: usize, each: &mut dyn FnMut(Option<&[u8]>)) {
+    let mut lines = Lines::default();
+    for piece in text.chunks(piece.max(1)) {
+        lines.feed(piece, each);
+    }
+    lines.finish(each);
+}
+
+/// ss's tables: the first byte chooses the protocol and how the output is cut into pieces.
+pub fn ss_table(data: &[u8]) {
+    let Some((protocol, first, text)) = pick(&Protocol::ALL, data) else { return };
+    let mut table = SsTable::new(protocol);
+    let mut written = Written::default();
+    let mut accepted = Ok(());
+    lines(text, usize::from(first) * 16, &mut |line| {
+        if accepted.is_ok() {
+            accepted = table.line(line, &mut written.sockets(protocol));
+        }
+    });
+    if accepted.is_ok() {
+        // An error drops what came before it; what came must be sound nevertheless.
+        let (Ok(_) | Err(_)) = table.finish(&mut written.sockets(protocol));
+    }
+    written.check();
+}
+
+/// netstat's tables of sockets.
+pub fn socket_netstat(data: &[u8]) {
+    let Some((protocol, first, text)) = pick(&[Protocol::Tcp, Protocol::Udp], data) else { return };
+    let mut table = NetstatTable::new(protocol);
+    let mut written = Written::default();
+    let mut rows = 0;
+    lines(text, usize::from(first) * 16, &mut |line| {
+        rows += 1;
+        table.line(line, &mut |socket| written.socket(protocol, socket));
+    });
+    if let Ok(summary) = table.finish() {
+        assert!(summary.left_out <= rows, "{} of {rows} rows left out", summary.left_out);
+    }
+    written.check();
+}
+
+/// netstat's tables of interfaces.
+pub fn net_netstat(data: &[u8]) {
+    let mut table = NetTable::default();
+    let mut written = Written::default();
+    lines(data, 512, &mut |line| table.line(line));
+    if let Ok(links) = table.finish() {
+        for row in &links.rows {
+            assert!(row.cell.len() <= links.name_width, "a name wider than its column");
+            written.interface(row.name(), &row.counters);
+        }
+    }
+    written.check();
+}
+
+/// `/proc/net/dev`.
+pub fn proc_dev(data: &[u8]) {
+    let mut devices = Devices::default();
+    let mut written = Written::default();
+    lines(data, 512, &mut |line| {
+        if let Some(interface) = devices.line(line) {
+            assert!(interface.counters.iter().all(Option::is_some), "the kernel prints every counter");
+            written.interface(interface.name, &interface.counters);
+        }
+    });
+    assert!(devices.has_header() || written.is_empty(), "rows without a header");
+    written.check();
+}
+
+/// `/proc/net/snmp`.
+pub fn proc_snmp(data: &[u8]) {
+    let mut parser = ProtocolCounters::default();
+    lines(data, 512, &mut |line| parser.line(line));
+    let (counters, _) = parser.finish();
+    let mut written = Written::default();
+    written.protocols(&counters);
+    written.check();
+}
+
+/// The tables of sockets in `/proc/net`: the first byte chooses the protocol and the byte order.
+pub fn proc_sockets(data: &[u8]) {
+    let protocols = [Protocol::Tcp, Protocol::Udp, Protocol::Raw, Protocol::Unix, Protocol::Packet];
+    let Some((protocol, first, text)) = pick(&protocols, data) else { return };
+    let mut interfaces = Interfaces::new(Names::Directory("/nonexistent".into()));
+    let mut table = ProcTable::new(protocol, first < 128, &mut interfaces);
+    let mut written = Written::default();
+    lines(text, 512, &mut |line| table.line(line, &mut written.sockets(protocol)));
+    // That it was no such table is an answer too.
+    let (Ok(_) | Err(_)) = table.finish(Path::new("tcp"));
+    written.check();
+}
+
+/// The plugin's configuration, as far as making its inputs.
+pub fn configuration(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let environment = Environment {
+        host: Arc::new(Host::from_environment(|_| None)),
+        children: Arc::new(Children::default()),
+    };
+    let outcome = config::parse("plugin.conf", text, &inputs::known(), &variable).and_then(|sections| {
+        assert!(!sections.is_empty(), "no section and no error");
+        sections.iter().map(|section| inputs::new(section, &environment)).collect::<Result<Vec<_>, _>>()
+    });
+    if let Err(error) = outcome {
+        let error = error.to_string();
+        assert!(error.starts_with("plugin.conf"), "the file is not named: {error}");
+    }
+}
+
+/// The environment of these checks.
+fn variable(name: &str) -> Option<String> {
+    (name.len() < 3).then(|| format!("<{name}>"))
+}
+
+/// Glob lists: separators, patterns and at last a text, with NUL between them.
+pub fn globs(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut parts = text.split('\0');
+    let separators = parts.next().unwrap_or_default();
+    let mut patterns: Vec<String> = parts.map(str::to_owned).collect();
+    let subject = patterns.pop().unwrap_or_default();
+    if let Ok(Some(globs)) = Globs::compile(&patterns, separators) {
+        // Any answer will do: it is the end of it that counts.
+        std::hint::black_box(globs.matches(&subject));
+    }
+    // With every character escaped a glob is the text itself.
+    let escaped: String = subject.chars().flat_map(|c| ['\\', c]).collect();
+    let Ok(Some(exact)) = Globs::compile(&[escaped, String::from("*:*?[x]")], separators) else { return };
+    assert!(exact.matches(&subject), "{subject:?} does not match itself");
+    assert!(!exact.matches(&format!("{subject}~")), "{subject:?} matches more than itself");
+}
+
+/// What stands in strings: durations, environment variables, and whatever is quoted in a message.
+pub fn values(data: &[u8]) {
+    let quoted = quote(data);
+    assert!(quoted.len() <= 206 && !quoted.contains(char::is_control), "{quoted:?}");
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(GoDuration(duration)) = text.parse() {
+        let nanoseconds = duration.as_nanos();
+        assert!(nanoseconds <= i64::MAX.unsigned_abs().into(), "{text:?} is {duration:?}");
+        let again = format!("{nanoseconds}ns").parse::<GoDuration>();
+        assert_eq!(again.ok(), Some(GoDuration(duration)), "{text:?}");
+    }
+    if let Ok(replaced) = env::substitute(text, &variable) {
+        assert!(text.contains('$') || replaced == text, "{text:?} became {replaced:?}");
+    }
+}
