@@ -23,6 +23,8 @@ pub(super) struct Choice<S: ?Sized + 'static, G: 'static> {
     /// The only one allowed; `None`: `auto`.
     named: Option<&'static Registration<S, G>>,
     chosen: Option<Chosen<S, G>>,
+    /// What `auto` passes over at the next choice, and why.
+    passed_over: Option<(&'static str, String)>,
 }
 
 /// A source in use.
@@ -52,7 +54,7 @@ impl<S: ?Sized, G> Choice<S, G> {
             })?),
         };
         let context = Context { environment: environment.clone(), platform };
-        Ok(Self { registry, context, named, chosen: None })
+        Ok(Self { registry, context, named, chosen: None, passed_over: None })
     }
 
     /// The source that the section names, if it does.
@@ -77,13 +79,23 @@ impl<S: ?Sized, G> Choice<S, G> {
         self.chosen = None;
     }
 
-    fn choose(&self) -> Result<Chosen<S, G>, String> {
+    /// The source in use does not work though its probe says that it does: `auto` takes another one.
+    pub(super) fn pass_over(&mut self, error: &str) {
+        self.passed_over = self.chosen.take().map(|chosen| (chosen.registration.name, error.to_owned()));
+    }
+
+    fn choose(&mut self) -> Result<Chosen<S, G>, String> {
         if let Some(named) = self.named {
             return self.open(named).map_err(|error| self.unusable(named, &error));
         }
         let mut missing = Vec::new();
+        let passed_over = self.passed_over.take();
         for registration in self.registry {
-            match self.open(registration) {
+            let opened = match &passed_over {
+                Some((name, error)) if *name == registration.name => Err(error.clone()),
+                _ => self.open(registration),
+            };
+            match opened {
                 Ok(chosen) => return Ok(Chosen { instead_of: Some(missing), ..chosen }),
                 Err(error) => missing.push(format!("{}: {error}", registration.name)),
             }

@@ -101,6 +101,21 @@ fn auto_chooses_again_where_the_chosen_one_is_gone() {
 }
 
 #[test]
+fn auto_passes_over_one_that_fails_in_spite_of_its_probe() {
+    let (directory, environment) = host();
+    install(&directory, "first");
+    install(&directory, "second");
+    let mut choice = choice("auto", &environment);
+    assert_eq!(choice.source().expect("first works").registration.name, "first");
+    choice.pass_over("first is broken");
+    let chosen = choice.source().expect("second works");
+    assert_eq!(chosen.registration.name, "second");
+    assert_eq!(chosen.instead_of, Some(vec![String::from("first: first is broken")]));
+    choice.lost();
+    assert_eq!(choice.source().expect("first is tried again").registration.name, "first");
+}
+
+#[test]
 fn where_none_works_every_reason_is_told() {
     let (directory, environment) = host();
     install(&directory, "third");

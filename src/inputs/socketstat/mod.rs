@@ -120,17 +120,20 @@ impl Input for Socketstat {
 }
 
 impl Socketstat {
-    /// All or nothing: an error drops what came before it. A source that turns out to be gone is chosen anew,
-    /// once.
+    /// All or nothing: an error drops what came before it. A source that turns out to be gone is chosen anew; if
+    /// it is still the one that is chosen, `auto` goes on to the next.
     fn gather_protocol(&mut self, protocol: Protocol, accumulator: &mut Accumulator<'_>) {
-        let first = self.dump(protocol, accumulator);
-        let outcome = match first {
-            Err(SourceError::Unavailable(_)) => {
-                self.choice.lost();
-                self.dump(protocol, accumulator)
-            }
-            other => other,
-        };
+        let mut outcome = self.dump(protocol, accumulator);
+        if let Err(SourceError::Unavailable(_)) = outcome {
+            self.choice.lost();
+            outcome = self.dump(protocol, accumulator);
+        }
+        if let Err(SourceError::Unavailable(error)) = &outcome
+            && self.choice.named().is_none()
+        {
+            self.choice.pass_over(error);
+            outcome = self.dump(protocol, accumulator);
+        }
         match outcome {
             Ok(notes) => self.pass_on(notes, protocol, accumulator),
             Err(SourceError::Failed(error)) => accumulator.error(&error),
