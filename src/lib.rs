@@ -15,6 +15,8 @@ pub mod line_protocol;
 pub mod lines;
 pub mod logger;
 pub mod metric;
+#[cfg(target_os = "linux")]
+pub mod netlink;
 pub mod netstat;
 pub mod output;
 pub mod platform;

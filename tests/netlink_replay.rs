@@ -11,14 +11,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::sys::socket::SockProtocol;
 use proptest::prelude::*;
 use support::reference::{self, Row, Rows};
 use support::zoo::Zoo;
 use telegraf_execd_network::inputs::socketstat::interfaces::Names;
 use telegraf_execd_network::inputs::socketstat::netlink::Netlink;
-use telegraf_execd_network::inputs::socketstat::netlink::channel::{Channel, KernelChannel};
 use telegraf_execd_network::inputs::socketstat::socket::Protocol;
 use telegraf_execd_network::inputs::socketstat::source::{Note, Source, SourceError};
+use telegraf_execd_network::netlink::channel::{Channel, KernelChannel};
 
 /// Those that the recorded kernel lists.
 const LISTED: [Protocol; 4] = [Protocol::Tcp, Protocol::Udp, Protocol::Unix, Protocol::Packet];
@@ -179,7 +180,8 @@ fn record() {
             let heard = Heard::default();
             let shared = heard.clone();
             let open = move |queue| {
-                let channel = Recorder(KernelChannel::open(queue)?, shared.clone());
+                let channel =
+                    Recorder(KernelChannel::open(SockProtocol::NetlinkSockDiag, queue)?, shared.clone());
                 Ok(Box::new(channel) as Box<dyn Channel>)
             };
             let mut rows = Rows::new(protocol);

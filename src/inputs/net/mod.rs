@@ -1,6 +1,8 @@
 //! `inputs.net`: one metric an interface, and one with the system's protocol statistics.
 
 pub mod counters;
+#[cfg(target_os = "linux")]
+mod links;
 pub mod netstat;
 pub mod procfs;
 pub mod source;

@@ -1,4 +1,5 @@
-//! What the system itself says of its interfaces: getifaddrs(3).
+//! What the system itself says of its interfaces: a netlink dump on Linux, getifaddrs(3) elsewhere and where
+//! there is no netlink.
 
 use std::collections::HashMap;
 
@@ -29,6 +30,10 @@ impl Status {
 /// # Errors
 /// When the system gives no list.
 pub fn interfaces() -> Result<HashMap<Vec<u8>, Status>, String> {
+    #[cfg(target_os = "linux")]
+    if let Ok(interfaces) = super::links::interfaces() {
+        return Ok(interfaces);
+    }
     let addresses = getifaddrs().map_err(|error| format!("cannot list the interfaces: {error}"))?;
     Ok(addresses
         .map(|address| {

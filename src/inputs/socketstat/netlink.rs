@@ -8,23 +8,22 @@
 //!
 //! Sources: `sock_diag`(7), netlink(7), and `misc/ss.c` of iproute2 6.1 for what ss asks and prints.
 
-pub mod channel;
 pub mod dump;
-pub mod message;
 pub mod request;
 pub mod rows;
 
 use std::time::Instant;
 
 use nix::errno::Errno;
+use nix::sys::socket::SockProtocol;
 
-use self::channel::{Channel, KernelChannel};
 use self::dump::{Dump, Stop, Summary};
 use self::rows::Rows;
 use super::interfaces::{Interfaces, Names};
 use super::socket::{Protocol, Socket};
 use super::source::{Note, Sink, Source, SourceError};
 use super::state;
+use crate::netlink::channel::{Channel, KernelChannel};
 
 /// What netlink can list.
 pub const PROTOCOLS: &[Protocol] = &Protocol::ALL;
@@ -63,7 +62,10 @@ impl Netlink {
     /// Those of the network namespace of this process. Nothing is opened before the first dump.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_channel(Box::new(|queue| Ok(Box::new(KernelChannel::open(queue)?))), Names::Own)
+        Self::with_channel(
+            Box::new(|queue| Ok(Box::new(KernelChannel::open(SockProtocol::NetlinkSockDiag, queue)?))),
+            Names::Own,
+        )
     }
 
     /// One whose channels come from `open`, which is given the bytes to queue, and whose interfaces are called as

@@ -4,12 +4,14 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 
-use super::channel::Channel;
-use super::message::{DONE, ERROR, INTERRUPTED, Message, Messages, NOOP, OVERRUN, SOCK_DIAG_BY_FAMILY};
 use super::request::{encode, families};
 use super::rows::Rows;
 use crate::inputs::socketstat::socket::Protocol;
 use crate::inputs::socketstat::source::Sink;
+use crate::netlink::channel::Channel;
+use crate::netlink::message::{
+    DONE, ERROR, INTERRUPTED, Message, Messages, NOOP, OVERRUN, SOCK_DIAG_BY_FAMILY,
+};
 
 /// How a dump that reached its end went.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 //!
 //! Sources: `sock_diag`(7), `include/uapi/linux/{inet,unix,packet}_diag.h`.
 
-use super::message::{HEADER, SOCK_DIAG_BY_FAMILY};
 use crate::inputs::socketstat::socket::Protocol;
+use crate::netlink::message::{HEADER, SOCK_DIAG_BY_FAMILY};
 
 /// `AF_UNIX`.
 pub const AF_UNIX: u8 = 1;

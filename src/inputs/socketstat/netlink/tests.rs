@@ -2,8 +2,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::message::{DONE, ERROR, INTERRUPTED, OVERRUN, SOCK_DIAG_BY_FAMILY};
 use super::*;
+use crate::netlink::message::{DONE, ERROR, INTERRUPTED, OVERRUN, SOCK_DIAG_BY_FAMILY};
 
 const PORT: u32 = 4711;
 
@@ -246,7 +246,7 @@ fn skips_what_answers_another_question() {
         socket(0, INTERRUPTED, 5),
         done(0, 2),
         foreign,
-        message(message::NOOP, 0, 1, &[]),
+        message(crate::netlink::message::NOOP, 0, 1, &[]),
         message(ERROR, 0, 1, &[0; 4]),
         socket(1, 0, 7),
         done(1, 0),
@@ -293,7 +293,7 @@ fn the_deadline_ends_a_dump() {
     let (mut source, _) = scripted(vec![vec![Ok(socket(1, 0, 5))]]);
     assert_eq!(text(dump(&mut source).0), "netlink: unix sockets not listed within the timeout");
     let begin = Instant::now();
-    let mut kernel = KernelChannel::open(QUEUE).unwrap();
+    let mut kernel = KernelChannel::open(SockProtocol::NetlinkSockDiag, QUEUE).unwrap();
     let result = kernel.receive(&mut [0; 100], begin + Duration::from_millis(30));
     assert_eq!(result, Err(Errno::ETIME));
     assert!(begin.elapsed() >= Duration::from_millis(30));

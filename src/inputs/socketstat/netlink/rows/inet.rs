@@ -7,10 +7,10 @@ use std::net::IpAddr;
 
 use super::Rows;
 use crate::inputs::socketstat::address::{parts, push_address, push_port};
-use crate::inputs::socketstat::netlink::message::{Attributes, number};
 use crate::inputs::socketstat::netlink::request::AF_INET;
 use crate::inputs::socketstat::socket::{COUNTERS, Protocol, Socket};
 use crate::inputs::socketstat::state;
+use crate::netlink::message::{Attributes, number};
 
 /// `sizeof(struct inet_diag_msg)`.
 const FIXED: usize = 72;

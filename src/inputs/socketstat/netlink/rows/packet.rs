@@ -5,8 +5,8 @@
 use crate::inputs::socketstat::address::parts;
 use crate::inputs::socketstat::interfaces::Interfaces;
 use crate::inputs::socketstat::netid::{self, push_ether_type, push_interface};
-use crate::inputs::socketstat::netlink::message::{Attributes, number};
 use crate::inputs::socketstat::socket::Socket;
+use crate::netlink::message::{Attributes, number};
 
 /// `sizeof(struct packet_diag_msg)`.
 const FIXED: usize = 16;

@@ -4,9 +4,9 @@
 
 use crate::inputs::socketstat::address::{parts, push_inode};
 use crate::inputs::socketstat::netid;
-use crate::inputs::socketstat::netlink::message::{Attributes, number};
 use crate::inputs::socketstat::socket::Socket;
 use crate::inputs::socketstat::state;
+use crate::netlink::message::{Attributes, number};
 
 /// `sizeof(struct unix_diag_msg)`.
 const FIXED: usize = 16;

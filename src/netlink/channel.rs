@@ -31,7 +31,7 @@ pub trait Channel: Send {
     fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize, Errno>;
 }
 
-/// A socket of `NETLINK_SOCK_DIAG`. It needs no privilege.
+/// A netlink socket. It needs no privilege.
 #[derive(Debug)]
 pub struct KernelChannel {
     socket: OwnedFd,
@@ -39,13 +39,13 @@ pub struct KernelChannel {
 }
 
 impl KernelChannel {
-    /// Opens one that may queue `queue` bytes, as far as the system permits.
+    /// Opens one of `protocol` that may queue `queue` bytes, as far as the system permits.
     ///
     /// # Errors
     /// The errno of socket(2), bind(2), setsockopt(2) or getsockname(2).
-    pub fn open(queue: usize) -> Result<Self, Errno> {
+    pub fn open(protocol: SockProtocol, queue: usize) -> Result<Self, Errno> {
         let flags = SockFlag::SOCK_CLOEXEC;
-        let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkSockDiag)?;
+        let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
         // Only CAP_NET_ADMIN may pass net.core.rmem_max; the other option is cut down to it.
         if setsockopt(&socket, RcvBufForce, &queue).is_err() {
             setsockopt(&socket, RcvBuf, &queue)?;
