@@ -160,7 +160,7 @@ impl Options {
     /// another one.
     fn check_names(&self) -> Result<(), OptionError> {
         let fault = |key, text: &str, why| {
-            Err(OptionError { key, message: format!("{} {why}", quote(text.as_bytes())) })
+            Err(OptionError { key: String::from(key), message: format!("{} {why}", quote(text.as_bytes())) })
         };
         for (key, name) in [("name_prefix", &self.name_prefix), ("name_override", &self.name_override)] {
             let is_first = key == "name_prefix" || self.name_prefix.is_empty();
