@@ -89,10 +89,15 @@ impl Execd {
 
     /// The lines of the gather that is going on, as [`Execd::gather`] returns them.
     pub fn gathered(&self) -> Vec<String> {
+        self.lines_before("net,interface=veth0 ")
+    }
+
+    /// The lines up to one that starts so, which is left out.
+    pub fn lines_before(&self, end: &str) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
             let line = self.line();
-            if line.starts_with("net,interface=veth0 ") {
+            if line.starts_with(end) {
                 return lines;
             }
             lines.push(line);

@@ -6,6 +6,7 @@
 pub mod execd;
 pub mod namespace;
 pub mod reference;
+pub mod unprivileged;
 pub mod zoo;
 
 use std::fs;
