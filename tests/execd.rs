@@ -8,114 +8,18 @@
 mod support;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, mkfifo, pipe2};
+use nix::unistd::{mkfifo, pipe2};
+use support::execd::{ANSWER, Execd, NET, SOCKETS, command, dir, fixture};
 use support::{fake, hanging_pids, hanging_ss, running, wait_until, write};
-use tempfile::TempDir;
-
-/// One line a gather.
-const NET: &str = "[[inputs.net]]\n  interfaces = [\"veth0\"]\n  ignore_protocol_stats = true\n";
-const SOCKETS: &str =
-    "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  source = \"ss\"\n  timeout = \"60s\"\n";
-/// What the fakes print: one socket.
-const ANSWER: &str = "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'\necho 'ESTAB 0 0 127.0.0.1:1 127.0.0.1:2'\n";
-
-/// A fixture's directory.
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
-}
-
-/// The plugin in a directory of its own, which is also its PATH, with recorded `/proc` and `/sys`.
-fn command(dir: &Path, config: &str) -> Command {
-    let mut plugin = support::plugin();
-    let recorded = fixture("net-kernel-6.18");
-    plugin.args(["--config", &write(dir, "plugin.conf", config)]).env("PATH", dir);
-    plugin.env("HOST_PROC", recorded.join("proc")).env("HOST_SYS", recorded.join("sys"));
-    plugin.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    plugin
-}
-
-/// A running plugin: its stdin, and its output line by line.
-struct Execd {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    stdout: Receiver<String>,
-    stderr: Receiver<String>,
-}
-
-impl Execd {
-    fn spawn(mut plugin: Command) -> Self {
-        let mut child = plugin.spawn().expect("the plugin starts");
-        let stdout = lines(child.stdout.take().expect("stdout is a pipe"));
-        let stderr = lines(child.stderr.take().expect("stderr is a pipe"));
-        let stdin = child.stdin.take();
-        Self { child, stdin, stdout, stderr }
-    }
-
-    fn start(dir: &Path, config: &str) -> Self {
-        Self::spawn(command(dir, config))
-    }
-
-    fn send(&mut self, bytes: &[u8]) {
-        self.stdin.as_mut().expect("stdin is open").write_all(bytes).expect("the plugin reads its stdin");
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(pid(&self.child), signal).expect("the plugin can be signalled");
-    }
-
-    /// The next line of stdout.
-    fn line(&self) -> String {
-        self.stdout.recv_timeout(Duration::from_secs(30)).expect("a line within 30 s")
-    }
-
-    /// Waits for the end; what was left on stdout and on stderr.
-    fn finish(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
-        let mut status = None;
-        wait_until("the plugin ends", || {
-            status = self.child.try_wait().expect("the plugin can be waited for");
-            status.is_some()
-        });
-        (status.expect("it has ended"), self.stdout.iter().collect(), self.stderr.iter().collect())
-    }
-
-    fn eof(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
-        self.stdin = None;
-        self.finish()
-    }
-}
-
-fn pid(child: &Child) -> Pid {
-    Pid::from_raw(i32::try_from(child.id()).expect("a process id fits"))
-}
-
-fn lines(from: impl std::io::Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        for line in BufReader::new(from).lines() {
-            // The test may have ended already, and no longer listen.
-            if sender.send(line.expect("output is UTF-8")).is_err() {
-                break;
-            }
-        }
-    });
-    receiver
-}
-
-fn dir() -> TempDir {
-    tempfile::tempdir().expect("a temporary directory")
-}
 
 #[test]
 fn every_newline_and_signal_is_a_gather() {

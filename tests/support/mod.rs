@@ -3,8 +3,10 @@
 //! cannot run on this machine.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod execd;
 pub mod namespace;
 pub mod reference;
+pub mod unprivileged;
 pub mod zoo;
 
 use std::fs;

@@ -65,17 +65,25 @@ impl Source for Procfs {
     }
 }
 
-/// Whether there is a table of `protocol` in the directory `net`, and if not, why.
+/// Whether there is a table in the directory `net` that can be opened, and if not, why. One is enough: a table that is
+/// missing costs its own protocol only.
 ///
 /// # Errors
 /// One line that says what is missing.
-pub fn probe(net: &Path, protocol: Protocol) -> Result<(), String> {
-    for path in paths(net, protocol) {
-        if open(&path).map_err(|error| error.to_string())?.is_some() {
-            return Ok(());
+pub fn probe(net: &Path) -> Result<(), String> {
+    let mut fault = None;
+    for protocol in PROTOCOLS {
+        for path in paths(net, *protocol) {
+            match open(&path) {
+                Ok(Some(_)) => return Ok(()),
+                Ok(None) => {}
+                Err(error) => {
+                    fault.get_or_insert_with(|| error.to_string());
+                }
+            }
         }
     }
-    Err(absence(net, protocol))
+    Err(fault.unwrap_or_else(|| absence(net, Protocol::Tcp)))
 }
 
 /// The tables of a protocol; the second is not there where IPv6 is off.

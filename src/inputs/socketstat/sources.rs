@@ -44,7 +44,7 @@ pub const SOURCES: &[Registration<dyn Source, &[Protocol]>] = &[
     Registration {
         name: "procfs",
         gives: procfs::PROTOCOLS,
-        probe: |context| procfs::probe(&context.environment.host.net_dir(), Protocol::Tcp),
+        probe: |context| procfs::probe(&context.environment.host.net_dir()),
         open: |context| {
             let host = &context.environment.host;
             let names = if host.is_foreign() { Names::Directory(host.class_net()) } else { Names::Own };

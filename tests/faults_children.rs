@@ -1,0 +1,388 @@
+//! ss and netstat gone bad, by fakes on PATH: each costs its own protocol, is told for what it is, and leaves nothing behind.
+//!
+//! A fake misbehaves for udp, the second of three protocols; before and after it every other metric has to be there. The
+//! deadline of a run is 5 s, long enough for what is good on a busy machine; how well it is kept is printed.
+
+#![cfg(target_os = "linux")]
+
+#[path = "../fuzz/src/influx.rs"]
+mod influx;
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use support::execd::{Execd, NET, children, dir, left};
+use support::{fake, wait_until};
+use tempfile::TempDir;
+
+const DEADLINE: Duration = Duration::from_secs(5);
+/// How much later than its deadline a run may end here, where other tests take the processor.
+const SLACK: Duration = Duration::from_secs(20);
+
+/// A program to be faked.
+struct Program {
+    name: &'static str,
+    /// The section that reads it.
+    section: &'static str,
+    /// The word of the command line that the misbehaving run has.
+    victim: &'static str,
+    /// What it prints when all is well: one socket.
+    good: &'static str,
+    /// How many runs there are a gather.
+    protocols: usize,
+}
+
+const SS: Program = Program {
+    name: "ss",
+    section: "[[inputs.socketstat]]\n  protocols = [\"tcp\", \"udp\", \"raw\"]\n  source = \"ss\"\n  timeout = \"5s\"\n",
+    victim: "--udp",
+    good: "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'\necho 'ESTAB 0 0 127.0.0.1:1 127.0.0.1:2'\n",
+    protocols: 3,
+};
+
+const NETSTAT: Program = Program {
+    name: "netstat",
+    section: "[[inputs.socketstat]]\n  protocols = [\"tcp\", \"udp\"]\n  source = \"netstat\"\n  netstat_platform = \"freebsd\"\n  timeout = \"5s\"\n",
+    victim: "udp",
+    good: "echo 'Active Internet connections (including servers)'\n\
+           echo 'Proto Recv-Q Send-Q Local Address Foreign Address (state)'\n\
+           case $* in *tcp) echo 'tcp4 0 0 127.0.0.1.1 127.0.0.1.2 ESTABLISHED' ;; *) echo 'udp4 0 0 127.0.0.1.1 127.0.0.1.2' ;; esac\n",
+    protocols: 2,
+};
+
+/// What misbehaviour has to lead to.
+enum Outcome {
+    /// One `E!` line with one of these, and no metric of the protocol.
+    Error(&'static [&'static str]),
+    /// So many metrics of the protocol, and no error.
+    Metrics(usize),
+    /// So many metrics of the protocol, and one `W!` line.
+    Warning(usize),
+}
+
+impl Program {
+    /// Installs a fake that runs `bad` for the victim and notes each process that it is.
+    fn install(&self, dir: &Path, bad: &str) {
+        let (victim, good, pids) = (self.victim, self.good, dir.join("pids"));
+        let body = format!(
+            "case $* in\n*{victim}*) echo $$ >> '{0}'\n{bad}\n;;\n*)\n{good}\n;;\nesac\n",
+            pids.display()
+        );
+        // In a child of its own, which the shell may start while it waits: `& note` writes its process id.
+        fake(dir, self.name, &body.replace("& note", &format!("& echo $! >> '{}'", pids.display())));
+    }
+
+    /// Starts the plugin and sees it gather well.
+    fn start(&self, dir: &TempDir) -> Execd {
+        self.install(dir.path(), self.good);
+        let mut plugin = Execd::start(dir.path(), &format!("{}{NET}", self.section));
+        self.gathers_well(&mut plugin);
+        plugin
+    }
+
+    fn gathers_well(&self, plugin: &mut Execd) {
+        let lines = plugin.gather();
+        assert_eq!(lines.len(), self.protocols, "{lines:#?}");
+    }
+
+    /// Lets the fake misbehave for one gather.
+    fn suffers(&self, bad: &str, outcome: &Outcome) {
+        let dir = dir();
+        let mut plugin = self.start(&dir);
+        let descriptors = plugin.descriptors();
+        self.install(dir.path(), bad);
+        let begin = Instant::now();
+        let lines = plugin.gather();
+        let took = begin.elapsed();
+        let (of_victim, others): (Vec<_>, Vec<_>) =
+            lines.iter().partition(|line| line.contains(",proto=udp,"));
+        assert_eq!(others.len(), self.protocols - 1, "what is good is lost: {lines:#?}");
+        match outcome {
+            Outcome::Metrics(count) => assert_eq!(of_victim.len(), *count, "{of_victim:#?}"),
+            Outcome::Warning(count) => {
+                assert_eq!(of_victim.len(), *count, "{of_victim:#?}");
+                let complaint = plugin.complaint();
+                assert!(
+                    complaint.starts_with("W! [inputs.socketstat] ") && complaint.len() < 1000,
+                    "{complaint}"
+                );
+            }
+            Outcome::Error(reasons) => {
+                assert!(of_victim.is_empty(), "a part of it is out: {of_victim:#?}");
+                let complaint = plugin.complaint();
+                let prefix = format!("E! [inputs.socketstat] {} ", self.name);
+                assert!(complaint.starts_with(&prefix) && complaint.contains(self.victim), "{complaint}");
+                assert!(reasons.iter().any(|reason| complaint.contains(reason)), "{complaint}");
+                assert!(complaint.len() < 1000, "{complaint}");
+            }
+        }
+        println!("took {took:?}, at most {} KiB of memory", plugin.memory("VmHWM"));
+        assert!(took < DEADLINE + SLACK, "the deadline of {DEADLINE:?} is not held: {took:?}");
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        influx::read(text.as_bytes()).expect("what is written is line protocol");
+
+        // A killed process is gone only once its parent, or init, has looked.
+        wait_until("no process is left", || left(&dir.path().join("pids")).is_empty());
+        assert_eq!(children(plugin.pid()), [0; 0], "a child is left");
+        assert_eq!(plugin.descriptors(), descriptors, "a descriptor is left");
+        self.install(dir.path(), self.good);
+        self.gathers_well(&mut plugin);
+        let (status, rest, stderr) = plugin.eof();
+        assert_eq!(status.code(), Some(0));
+        assert!(rest.is_empty() && stderr.is_empty(), "{rest:#?} {stderr:#?}");
+    }
+}
+
+/// A test for each misbehaviour, of ss and of netstat. `$GOOD` is what the fake prints otherwise.
+macro_rules! misbehaviours {
+    ($($name:ident: $bad:expr => $outcome:expr;)*) => {
+        mod ss {
+            use super::*;
+
+            $(#[test] fn $name() { SS.suffers(&$bad.replace("$GOOD", SS.good), &$outcome); })*
+        }
+        mod netstat {
+            use super::*;
+
+            $(#[test] fn $name() { NETSTAT.suffers(&$bad.replace("$GOOD", NETSTAT.good), &$outcome); })*
+        }
+    };
+}
+
+/// What a run that does not end in time is said to have done.
+const LATE: Outcome = Outcome::Error(&["timed out"]);
+
+misbehaviours! {
+    hangs: "exec /bin/sleep 1000" => LATE;
+    hangs_after_half_its_rows: "$GOOD\nexec /bin/sleep 1000" => LATE;
+    hangs_in_mid_line: "$GOOD\nprintf 'ESTAB 0 0 127.0.0'\nexec /bin/sleep 1000" => LATE;
+    ignores_sigterm: "trap '' TERM INT HUP\n/bin/sleep 1000 & note\nwhile :; do wait; done" => LATE;
+    leaves_a_grandchild_with_the_pipe: "$GOOD\n/bin/sleep 1000 & note\nexit 0" => LATE;
+    closes_stdout_and_sleeps: "$GOOD\nexec >&-\n/bin/sleep 1000" => LATE;
+    closes_all_and_sleeps: "$GOOD\nexec >&- 2>&-\n/bin/sleep 1000" => LATE;
+    leaves_a_grandchild_without_the_pipe: "$GOOD\n/bin/sleep 1000 >&- 2>&- & note\nexit 0" => Outcome::Metrics(1);
+    exits_1: "$GOOD\necho 'no such \"thing\"' >&2\nexit 1"
+        => Outcome::Error(&["ended with exit code 1: \"no such \\\"thing\\\"\""]);
+    exits_255: "exit 255" => Outcome::Error(&["ended with exit code 255"]);
+    is_killed: "$GOOD\nkill -9 $$" => Outcome::Error(&["ended with signal 9"]);
+    crashes: "kill -11 $$" => Outcome::Error(&["ended with signal 11"]);
+    prints_another_table: "echo 'Est. Recep. Envoi Adresse locale'\necho 'x 0 0 a:1 b:2'"
+        => Outcome::Error(&["printed no table of"]);
+    prints_a_line_of_300_mib: "$GOOD\n/bin/dd if=/dev/zero bs=1048576 count=300 2>&-"
+        => Outcome::Error(&["printed more than 256 MiB", "timed out"]);
+    prints_rows_without_end: "$GOOD\nexec /usr/bin/yes \"$($GOOD)\""
+        => Outcome::Error(&["printed more than 256 MiB", "timed out"]);
+    prints_garbage_below_its_rows: "$GOOD\n/usr/bin/head -c 1000000 /dev/urandom | /usr/bin/tr -d '\\n'\necho"
+        => Outcome::Warning(1);
+    prints_nul_bytes: "$GOOD\nprintf '\\000\\000 \\000\\n'" => Outcome::Warning(1);
+    prints_10000_lines_of_stderr: "i=0\nwhile [ $i -lt 10000 ]; do echo \"line $i of a long complaint\" >&2; i=$((i+1)); done\n$GOOD"
+        => Outcome::Metrics(1);
+    complains_at_length_and_fails: "i=0\nwhile [ $i -lt 10000 ]; do echo \"line $i of a long complaint\" >&2; i=$((i+1)); done\nexit 3"
+        => Outcome::Error(&["ended with exit code 3: \"line 0 of a long complaint\\nline 1"]);
+    floods_stderr: "exec /usr/bin/yes >&2" => LATE;
+}
+
+/// To ss, no output is a fault; netstat prints nothing where there is no socket.
+#[test]
+fn ss_prints_nothing() {
+    SS.suffers("exit 0", &Outcome::Error(&["printed nothing"]));
+}
+
+#[test]
+fn netstat_prints_nothing() {
+    let dir = dir();
+    let mut plugin = NETSTAT.start(&dir);
+    NETSTAT.install(dir.path(), "exit 0");
+    let lines = plugin.gather();
+    assert!(lines.len() == 1 && lines[0].contains(",proto=tcp,"), "{lines:#?}");
+    assert!(plugin.complaint().starts_with("I! "));
+}
+
+#[test]
+fn ss_prints_only_a_header() {
+    SS.suffers("echo 'Recv-Q Send-Q Local Address:Port Peer Address:Port'", &Outcome::Metrics(0));
+}
+
+/// Rows that are none of ss's, or hold what line protocol does not: each is one metric, or left out with a warning.
+#[test]
+fn hostile_rows_cost_themselves_only() {
+    let dir = dir();
+    let mut plugin = SS.start(&dir);
+    // CR LF, a lone surrogate, 0xff, a NUL, white space of all kinds, what line protocol escapes; then too few cells.
+    let rows = [
+        r"127.0.0.1:1 127.0.0.1:2\r",
+        r"a:1 \355\240\200:2",
+        r"\377:1 a\000b:2",
+        r"a\013b:1 c\\\\:2\\",
+        r"a,b=c:1 \042\\\042:2",
+        r"x:1",
+        r"no port",
+    ];
+    let rows: String = rows.iter().map(|row| format!(r"0 0 {row}\n")).collect();
+    SS.install(
+        dir.path(),
+        &format!("echo 'Recv-Q Send-Q Local Address:Port Peer Address:Port'\nprintf '{rows}'\n"),
+    );
+    let lines = plugin.gather();
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let metrics = influx::read(text.as_bytes()).expect("what is written is line protocol");
+    let peers: Vec<&str> = metrics
+        .iter()
+        .filter_map(|metric| metric.tags.iter().find(|(key, _)| key == "remote_addr"))
+        .map(|(_, value)| value.as_str())
+        .collect();
+    // That of tcp, five of udp, that of raw.
+    assert_eq!(
+        peers,
+        ["127.0.0.1", "127.0.0.1", "\u{FFFD}\u{FFFD}\u{FFFD}", "a\0b", "c", "\"\\\"", "127.0.0.1"]
+    );
+    let complaint = plugin.complaint();
+    assert!(
+        complaint.starts_with("W! [inputs.socketstat] ss --udp: rows left out")
+            && complaint.contains(": 2, "),
+        "{complaint}"
+    );
+}
+
+/// What is said, and what is gathered, while ss is not as it should be, and after.
+fn without_ss(change: impl FnOnce(&Path), complaint: &str) {
+    let dir = dir();
+    let mut plugin = SS.start(&dir);
+    let descriptors = plugin.descriptors();
+    change(dir.path());
+    assert_eq!(plugin.gather(), [""; 0]);
+    let said = plugin.complaint();
+    assert!(said.starts_with("E! [inputs.socketstat] ") && said.contains(complaint), "{said}");
+    assert_eq!(plugin.descriptors(), descriptors);
+    let ss = dir.path().join("ss");
+    if ss.is_dir() {
+        fs::remove_dir(&ss).expect("the directory can be removed");
+    }
+    SS.install(dir.path(), SS.good);
+    SS.gathers_well(&mut plugin);
+}
+
+#[test]
+fn ss_is_removed() {
+    without_ss(|dir| fs::remove_file(dir.join("ss")).expect("it is there"), "iproute2");
+}
+
+#[test]
+fn ss_is_not_executable() {
+    let change = |dir: &Path| {
+        fs::set_permissions(dir.join("ss"), fs::Permissions::from_mode(0o644)).expect("it is there");
+    };
+    without_ss(change, "iproute2");
+}
+
+#[test]
+fn ss_is_no_program() {
+    let change = |dir: &Path| fs::write(dir.join("ss"), b"\x7fELF and no more").expect("it can be written");
+    without_ss(change, "cannot start");
+}
+
+#[test]
+fn ss_is_a_directory() {
+    let change = |dir: &Path| {
+        fs::remove_file(dir.join("ss")).expect("it is there");
+        fs::create_dir(dir.join("ss")).expect("a directory");
+    };
+    without_ss(change, "iproute2");
+}
+
+#[test]
+fn ss_is_replaced() {
+    let dir = dir();
+    let mut plugin = SS.start(&dir);
+    fs::remove_file(dir.path().join("ss")).expect("it is there");
+    let two = format!("{}echo 'ESTAB 0 0 127.0.0.1:3 127.0.0.1:4'\n", SS.good);
+    fake(dir.path(), "ss", &two);
+    assert_eq!(plugin.gather().len(), 6);
+    assert!(plugin.eof().2.is_empty());
+}
+
+/// Entries of PATH that are no place to look: relative, empty, missing, a file; and in the first that is, ss is a directory.
+#[test]
+fn only_absolute_directories_of_path_are_searched() {
+    let (trap, good) = (dir(), dir());
+    fake(trap.path(), "ss", "echo trapped >&2\nexit 1\n");
+    fs::create_dir_all(good.path().join("first/ss")).expect("a directory");
+    fs::create_dir(good.path().join("second")).expect("a directory");
+    SS.install(&good.path().join("second"), SS.good);
+    let root = good.path().display();
+    let path = format!(
+        "::.:ss:../{}:/nonexistent:{1}/plugin.conf:{1}/first:{1}/second",
+        trap.path().display(),
+        root
+    );
+    let mut command = support::execd::command(good.path(), &format!("{}{NET}", SS.section));
+    command.env("PATH", path).current_dir(trap.path());
+    let mut plugin = Execd::spawn(command);
+    SS.gathers_well(&mut plugin);
+    assert!(plugin.eof().2.is_empty());
+}
+
+/// The child gets `PATH` and `LC_ALL=C`, stdin from /dev/null, and no descriptor of ours but its own.
+#[test]
+fn a_child_inherits_nothing() {
+    let dir = dir();
+    let out = dir.path().join("inherited");
+    let body = format!(
+        "[ -e '{0}' ] || {{ /usr/bin/env; /bin/ls -l /proc/self/fd; /usr/bin/readlink /proc/self/fd/0; }} > '{0}'\n{1}",
+        out.display(),
+        SS.good
+    );
+    fake(dir.path(), "ss", &body);
+    let mut command = support::execd::command(dir.path(), &format!("{}{NET}", SS.section));
+    command.env("SECRET", "1").env("LIBXO_OPTIONS", "json").env("LANG", "de_DE.UTF-8");
+    let mut plugin = Execd::spawn(command);
+    SS.gathers_well(&mut plugin);
+    let text = fs::read_to_string(&out).expect("ss ran");
+    let (variables, rest) = text.split_once("total ").expect("env, then ls");
+    let mut variables: Vec<&str> =
+        variables.lines().filter(|line| !line.starts_with("_=") && !line.starts_with("PWD=")).collect();
+    // What a shell adds of its own is left out.
+    variables.sort_unstable();
+    assert_eq!(variables, ["LC_ALL=C", &format!("PATH={}", dir.path().display())], "{text}");
+    assert!(rest.ends_with("/dev/null\n"), "{text}");
+    // None of our own stdin, stdout and stderr.
+    for ours in 0..3 {
+        let ours = fs::read_link(format!("/proc/{}/fd/{ours}", plugin.pid())).expect("it is open");
+        assert!(!rest.contains(&*ours.to_string_lossy()), "{} in {text}", ours.display());
+    }
+}
+
+/// inputs.net with netstat: one run for all, whose fault costs the interfaces and nothing else.
+#[test]
+fn netstat_of_interfaces_gone_bad() {
+    for (bad, reason) in [
+        ("exec /bin/sleep 1000", "timed out"),
+        ("exit 1", "ended with exit code 1"),
+        ("exit 0", "printed nothing"),
+        ("echo What?", "printed no table"),
+        ("kill -9 $$", "ended with signal 9"),
+    ] {
+        let dir = dir();
+        let good = "echo 'Name Mtu Network Address Ipkts Ierrs Idrop Ibytes Opkts Oerrs Obytes Coll Drop'\n\
+                    echo 'em0 1500 <Link#1> 00:00:5e:00:53:01 1 2 3 4 5 6 7 8 9'\n";
+        let section =
+            "[[inputs.net]]\n  source = \"netstat\"\n  netstat_platform = \"freebsd\"\n  timeout = \"3s\"\n";
+        fake(dir.path(), "netstat", good);
+        let mut plugin = Execd::start(dir.path(), &format!("{section}{NET}"));
+        assert_eq!(plugin.gather().len(), 1);
+        let descriptors = plugin.descriptors();
+        fake(dir.path(), "netstat", bad);
+        assert_eq!(plugin.gather(), [""; 0], "{bad}");
+        let complaint = plugin.complaint();
+        assert!(
+            complaint.starts_with("E! [inputs.net] netstat -ibdnW ") && complaint.contains(reason),
+            "{complaint}"
+        );
+        assert_eq!((children(plugin.pid()), plugin.descriptors()), (Vec::new(), descriptors));
+        fake(dir.path(), "netstat", good);
+        assert_eq!(plugin.gather().len(), 1, "{bad}");
+    }
+}

@@ -1,0 +1,48 @@
+//! Running the plugin as a user without any right.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::plugin;
+
+/// The user and group `nobody`, and no other group.
+const NOBODY: &[&str] = &["--reuid=65534", "--regid=65534", "--clear-groups"];
+/// No capability, and no way to any.
+const POWERLESS: &[&str] = &["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"];
+
+/// The plugin as nobody where this process is root, else as it is. Everything in `dir` can be read, and it holds
+/// the program itself, which need not be readable where it was built.
+pub fn unprivileged(dir: &Path) -> Command {
+    let binary = dir.join("telegraf-execd-network");
+    fs::copy(plugin().get_program(), &binary).expect("the plugin can be copied");
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("the directory is ours");
+    let mut command = as_nobody(&binary);
+    command.env_clear();
+    command
+}
+
+/// A program as that user.
+pub fn as_nobody(program: &Path) -> Command {
+    // The owner of its directory in /proc is whoever a process runs as.
+    if fs::metadata("/proc/self").expect("/proc is there").uid() != 0 {
+        return Command::new(program);
+    }
+    // By its path: the plugin's own PATH will be another.
+    let mut command = Command::new(find("setpriv"));
+    // In a user namespace of its own, root may be the only user that there is.
+    let users = fs::read_to_string("/proc/self/uid_map").expect("/proc is there");
+    if users.split_whitespace().nth(2).is_some_and(|count| count.len() > 5) {
+        command.args(NOBODY);
+    }
+    command.args(POWERLESS).arg(program);
+    command
+}
+
+/// The path of a program of util-linux.
+pub fn find(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").expect("PATH is set");
+    let mut files = std::env::split_paths(&path).map(|directory| directory.join(name));
+    files.find(|file| file.exists()).expect("util-linux is installed")
+}
