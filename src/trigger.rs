@@ -101,17 +101,16 @@ impl Triggers {
     pub fn next(&self, mut timer: Option<&mut Timer>) -> Event {
         let mut state = self.state();
         loop {
-            let left = timer.as_deref_mut().map(|timer| timer.left(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                state.pending = true;
-            }
             if std::mem::take(&mut state.pending) {
                 return Event::Gather;
             }
+            // Before the timer: one that is faster than the gathers would never let the process end.
             if state.ended {
                 return Event::End;
             }
+            let left = timer.as_deref_mut().map(|timer| timer.left(Instant::now()));
             state = match left {
+                Some(Duration::ZERO) => return Event::Gather,
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(left) => {
                     self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0

@@ -71,7 +71,7 @@ fn a_flood_of_newlines_is_no_backlog() {
 fn binary_on_stdin_is_newlines_at_most() {
     let dir = dir();
     let mut plugin = Execd::start(dir.path(), NET);
-    let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
     plugin.send(&bytes);
     let (status, stdout, stderr) = plugin.eof();
     assert_eq!((status.code(), stderr.len()), (Some(0), 0), "{stderr:#?}");

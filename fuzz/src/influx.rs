@@ -114,7 +114,9 @@ fn word(rest: &mut &[u8], separators: &[u8], paired: bool) -> Result<String, Str
         }
         if byte == b'\\' {
             match rest.get(end + 1) {
-                None | Some(b'\t' | 0x0b | 0x0c | b'\r') => return Err(String::from("a backslash in front of nothing")),
+                None | Some(b'\t' | 0x0b | 0x0c | b'\r') => {
+                    return Err(String::from("a backslash in front of nothing"));
+                }
                 Some(b'\\') if !paired => end += 1,
                 Some(_) => end += 2,
             }
@@ -174,7 +176,11 @@ fn value(rest: &mut &[u8]) -> Result<Value, String> {
     if leading_zero || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(fault());
     }
-    let value = if word.ends_with('i') { number.parse().map(Value::Signed) } else { number.parse().map(Value::Unsigned) };
+    let value = if word.ends_with('i') {
+        number.parse().map(Value::Signed)
+    } else {
+        number.parse().map(Value::Unsigned)
+    };
     value.map_err(|error| format!("{word}: {error}"))
 }
 
@@ -182,7 +188,9 @@ fn value(rest: &mut &[u8]) -> Result<Value, String> {
 fn string(rest: &mut &[u8]) -> Result<String, String> {
     let mut out = Vec::new();
     loop {
-        let Some((&byte, tail)) = rest.split_first() else { return Err(String::from("a string without end")) };
+        let Some((&byte, tail)) = rest.split_first() else {
+            return Err(String::from("a string without end"));
+        };
         *rest = tail;
         match byte {
             b'"' => break,

@@ -64,6 +64,15 @@ fn the_timer_keeps_its_rhythm_and_forgets_missed_ticks() {
 }
 
 #[test]
+fn the_end_comes_before_the_timer() {
+    let triggers = Triggers::default();
+    triggers.end();
+    let mut timer = Timer::new(Duration::from_nanos(1), Instant::now());
+    std::thread::sleep(Duration::from_millis(1));
+    assert_eq!(triggers.next(Some(&mut timer)), Event::End);
+}
+
+#[test]
 fn the_timer_is_a_trigger() {
     let mut timer = Timer::new(Duration::from_millis(1), Instant::now());
     assert_eq!(Triggers::default().next(Some(&mut timer)), Event::Gather);
