@@ -148,11 +148,11 @@ fn restore(dir: &Path) {
     }
 }
 
-/// What may stand in the place of any file: nothing, a directory, a pipe that nobody writes to, an empty file, a file that may
-/// not be read, garbage.
 /// Something else than a file, by name, and how it is put in the place of one.
 type OtherThing = (&'static str, fn(&Path));
 
+/// What may stand in the place of any file: nothing, a directory, a pipe that nobody writes to, an empty file, a file that may
+/// not be read, garbage.
 fn other_things() -> [OtherThing; 6] {
     fn remove(path: &Path) {
         fs::remove_file(path).expect("it is there");
@@ -172,7 +172,8 @@ fn other_things() -> [OtherThing; 6] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o000)).expect("it is ours");
     }
     fn garbage(path: &Path) {
-        let bytes: Vec<u8> = (0..100_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let bytes: Vec<u8> =
+            (0..100_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
         fs::write(path, bytes).expect("it can be written");
     }
     [
@@ -215,7 +216,9 @@ fn the_table_of_tcp_is_something_else() {
     host.spoil(
         "both missing",
         |host| {
-            ["tcp", "tcp6"].iter().for_each(|name| fs::remove_file(host.path("proc/net").join(name)).unwrap())
+            for name in ["tcp", "tcp6"] {
+                fs::remove_file(host.path("proc/net").join(name)).unwrap();
+            }
         },
         [0, 0, tcp, 0],
         Some("/proc/net/tcp6"),
