@@ -12,6 +12,8 @@ pub struct Host {
     other_proc: Option<PathBuf>,
     /// `HOST_SYS`, else `/sys`.
     sys: PathBuf,
+    /// Whether neither is set: both describe the namespace of this process.
+    own: bool,
     /// `PATH`, where children are looked up.
     path: OsString,
 }
@@ -20,9 +22,11 @@ impl Host {
     /// The host as the environment variables `HOST_PROC`, `HOST_SYS` and `PATH` describe it.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
         let root = |name| lookup(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let (other_proc, other_sys) = (root("HOST_PROC"), root("HOST_SYS"));
         Self {
-            other_proc: root("HOST_PROC"),
-            sys: root("HOST_SYS").unwrap_or_else(|| PathBuf::from("/sys")),
+            own: other_proc.is_none() && other_sys.is_none(),
+            other_proc,
+            sys: other_sys.unwrap_or_else(|| PathBuf::from("/sys")),
             path: lookup("PATH").unwrap_or_default(),
         }
     }
@@ -38,6 +42,12 @@ impl Host {
     #[must_use]
     pub fn is_foreign(&self) -> bool {
         self.other_proc.is_some()
+    }
+
+    /// Whether /proc and /sys are those that the system's own messages speak of.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.own
     }
 
     /// The directory of the network files: `HOST_PROC/1/net` where it exists (the namespace of the host's

@@ -181,7 +181,7 @@ fn record() {
             let shared = heard.clone();
             let open = move |queue| {
                 let channel =
-                    Recorder(KernelChannel::open(SockProtocol::NetlinkSockDiag, queue)?, shared.clone());
+                    Recorder(KernelChannel::open(SockProtocol::NetlinkSockDiag, 0, queue)?, shared.clone());
                 Ok(Box::new(channel) as Box<dyn Channel>)
             };
             let mut rows = Rows::new(protocol);

@@ -39,20 +39,37 @@ pub struct KernelChannel {
 }
 
 impl KernelChannel {
-    /// Opens one of `protocol` that may queue `queue` bytes, as far as the system permits.
+    /// Opens one of `protocol` that hears the multicast groups of the mask `groups` and may queue `queue` bytes, as far as the system permits.
     ///
     /// # Errors
     /// The errno of socket(2), bind(2), setsockopt(2) or getsockname(2).
-    pub fn open(protocol: SockProtocol, queue: usize) -> Result<Self, Errno> {
+    pub fn open(protocol: SockProtocol, groups: u32, queue: usize) -> Result<Self, Errno> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
         // Only CAP_NET_ADMIN may pass net.core.rmem_max; the other option is cut down to it.
         if setsockopt(&socket, RcvBufForce, &queue).is_err() {
             setsockopt(&socket, RcvBuf, &queue)?;
         }
-        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         let port = getsockname::<NetlinkAddr>(socket.as_raw_fd())?.pid();
         Ok(Self { socket, port })
+    }
+
+    /// Throws away what is queued: whether there was anything, or more than the queue could hold.
+    ///
+    /// # Errors
+    /// The errno of recvmsg(2).
+    pub fn drain(&mut self, buffer: &mut [u8]) -> Result<bool, Errno> {
+        let mut any = false;
+        loop {
+            let mut parts = [IoSliceMut::new(buffer)];
+            match recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, MsgFlags::MSG_DONTWAIT) {
+                Ok(_) | Err(Errno::ENOBUFS) => any = true,
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(any),
+                Err(errno) => return Err(errno),
+            }
+        }
     }
 
     fn wait(&self, deadline: Instant) -> Result<(), Errno> {

@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// The errno of the question; `EPROTO` for an answer that makes no sense.
 pub(super) fn interfaces() -> Result<HashMap<Vec<u8>, Status>, Errno> {
-    let mut channel = KernelChannel::open(SockProtocol::NetlinkRoute, QUEUE)?;
+    let mut channel = KernelChannel::open(SockProtocol::NetlinkRoute, 0, QUEUE)?;
     channel.send(&request())?;
     let deadline = Instant::now() + PATIENCE;
     let mut datagram = vec![0; DATAGRAM];
@@ -49,6 +49,24 @@ pub(super) fn interfaces() -> Result<HashMap<Vec<u8>, Status>, Errno> {
         if take(messages, &mut interfaces)? {
             return Ok(interfaces);
         }
+    }
+}
+
+/// The kernel's word that an interface came, went, or changed (`RTNLGRP_LINK`).
+#[derive(Debug)]
+pub(super) struct Changes(KernelChannel);
+
+impl Changes {
+    /// Listens from now on.
+    pub(super) fn subscribe() -> Result<Self, Errno> {
+        const RTMGRP_LINK: u32 = 1;
+        KernelChannel::open(SockProtocol::NetlinkRoute, RTMGRP_LINK, QUEUE).map(Self)
+    }
+
+    /// Whether there was any since the last question; an answer that cannot be had counts as one.
+    pub(super) fn any(&mut self) -> bool {
+        // What has changed is asked anew, so the messages need not be whole.
+        self.0.drain(&mut [0; 64]).unwrap_or(true)
     }
 }
 

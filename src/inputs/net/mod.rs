@@ -10,8 +10,7 @@ pub mod sources;
 pub mod sysfs;
 pub mod system;
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
@@ -29,7 +28,7 @@ use counters::{COUNTERS, Interface};
 use source::{Sink, Source};
 use sources::{Beside, SOURCES};
 use sysfs::ClassNet;
-use system::Status;
+use system::{Status, System};
 
 /// The names of this input's options.
 pub const OPTIONS: &[&str] =
@@ -68,6 +67,7 @@ struct Net {
     choice: Choice<dyn Source, Beside>,
     /// Whether netstat is a replay: of another system than this one.
     replay: bool,
+    system: System,
 }
 
 /// Makes the input from its section.
@@ -94,6 +94,7 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
         timeout,
         choice,
         replay: platform != Platform::current(),
+        system: System::default(),
     }))
 }
 
@@ -113,8 +114,8 @@ impl Input for Net {
         let wanted = match &self.interfaces {
             Some(globs) => Wanted::Named(globs),
             None if elsewhere => without_system,
-            None => match system::interfaces() {
-                Ok(interfaces) => Wanted::Up(interfaces),
+            None => match self.system.refresh(Instant::now()) {
+                Ok(()) => Wanted::Up,
                 Err(error) => {
                     accumulator.remark(Level::Warn, "interfaces of the system", &error);
                     without_system
@@ -125,7 +126,15 @@ impl Input for Net {
             Beside::Sysfs => ClassNet::open(&host.class_net()),
             Beside::Nothing => ClassNet::unknown(),
         };
-        let mut gather = Gather { accumulator, wanted, class_net, protocols: self.protocols, failed: false };
+        let mut gather = Gather {
+            accumulator,
+            own: host.is_own() && matches!(wanted, Wanted::Up),
+            wanted,
+            system: &self.system,
+            class_net,
+            protocols: self.protocols,
+            failed: false,
+        };
         chosen.source.read(self.timeout, &mut gather);
         if gather.failed {
             self.choice.lost();
@@ -139,7 +148,7 @@ enum Wanted<'a> {
     /// Those that match, whatever their status.
     Named(&'a Globs),
     /// Those that the system says are up and no loopback.
-    Up(HashMap<Vec<u8>, Status>),
+    Up,
     /// Those that `HOST_SYS` says are, or does not know.
     UpInSysfs,
     /// Those that the source's own table says are.
@@ -150,7 +159,10 @@ enum Wanted<'a> {
 struct Gather<'a, 'b> {
     accumulator: &'a mut Accumulator<'b>,
     wanted: Wanted<'a>,
+    system: &'a System,
     class_net: ClassNet,
+    /// Whether what is known of the system's interfaces goes for what `class_net` says, too.
+    own: bool,
     protocols: bool,
     failed: bool,
 }
@@ -161,9 +173,17 @@ impl Gather<'_, '_> {
         match &self.wanted {
             Wanted::Named(globs) => globs.matches(&String::from_utf8_lossy(interface.name)),
             // One that the system no longer lists has vanished since.
-            Wanted::Up(interfaces) => interfaces.get(interface.name).copied().is_some_and(up),
+            Wanted::Up => self.system.get(interface.name).is_some_and(|known| up(known.status)),
             Wanted::UpInSysfs => self.class_net.flags(interface.name).map(Status::of_flags).is_none_or(up),
             Wanted::UpInTable => interface.up != Some(false) && !netstat::is_loopback(interface.name),
+        }
+    }
+
+    fn speed(&self, interface: &[u8]) -> i64 {
+        let read = || self.class_net.speed(interface);
+        match self.system.get(interface).filter(|_| self.own) {
+            Some(known) => known.speed(read),
+            None => read(),
         }
     }
 }
@@ -176,7 +196,7 @@ impl Sink for Gather<'_, '_> {
         let mut fields = [("", Value::Signed(0)); COUNTERS.len() + 1];
         let known = COUNTERS.iter().zip(interface.counters);
         let known = known.filter_map(|(name, counter)| Some((*name, Value::Unsigned(counter?))));
-        let speed = Value::Signed(self.class_net.speed(interface.name));
+        let speed = Value::Signed(self.speed(interface.name));
         let mut used = 0;
         for (place, field) in fields.iter_mut().zip(known.chain([("speed", speed)])) {
             *place = field;

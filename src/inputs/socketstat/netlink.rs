@@ -63,7 +63,7 @@ impl Netlink {
     #[must_use]
     pub fn new() -> Self {
         Self::with_channel(
-            Box::new(|queue| Ok(Box::new(KernelChannel::open(SockProtocol::NetlinkSockDiag, queue)?))),
+            Box::new(|queue| Ok(Box::new(KernelChannel::open(SockProtocol::NetlinkSockDiag, 0, queue)?))),
             Names::Own,
         )
     }

@@ -293,7 +293,7 @@ fn the_deadline_ends_a_dump() {
     let (mut source, _) = scripted(vec![vec![Ok(socket(1, 0, 5))]]);
     assert_eq!(text(dump(&mut source).0), "netlink: unix sockets not listed within the timeout");
     let begin = Instant::now();
-    let mut kernel = KernelChannel::open(SockProtocol::NetlinkSockDiag, QUEUE).unwrap();
+    let mut kernel = KernelChannel::open(SockProtocol::NetlinkSockDiag, 0, QUEUE).unwrap();
     let result = kernel.receive(&mut [0; 100], begin + Duration::from_millis(30));
     assert_eq!(result, Err(Errno::ETIME));
     assert!(begin.elapsed() >= Duration::from_millis(30));
