@@ -148,11 +148,11 @@ fn restore(dir: &Path) {
     }
 }
 
-/// What may stand in the place of any file: nothing, a directory, a pipe that nobody writes to, an empty file, a file that may
-/// not be read, garbage.
 /// Something else than a file, by name, and how it is put in the place of one.
 type OtherThing = (&'static str, fn(&Path));
 
+/// What may stand in the place of any file: nothing, a directory, a pipe that nobody writes to, an empty file, a file that may
+/// not be read, garbage.
 fn other_things() -> [OtherThing; 6] {
     fn remove(path: &Path) {
         fs::remove_file(path).expect("it is there");
