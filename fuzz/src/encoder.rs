@@ -53,7 +53,8 @@ pub fn line_protocol(mut data: &[u8]) {
     let mut written = Written::default();
     written.metric(&global, &Metric { name: &measurement, tags: &tags, fields: &fields });
     if !fields.is_empty() {
-        let mut all: BTreeMap<&str, &[u8]> = added.iter().map(|(key, value)| (key.as_str(), value.as_bytes())).collect();
+        let mut all: BTreeMap<&str, &[u8]> =
+            added.iter().map(|(key, value)| (key.as_str(), value.as_bytes())).collect();
         all.extend(tags.iter().filter(|(_, value)| !value.is_empty()).copied());
         let written_tags = all.into_iter().map(|(key, value)| (tag(key.as_bytes()), tag(value)));
         written.expect(influx::Metric {

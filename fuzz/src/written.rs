@@ -67,7 +67,8 @@ impl Written {
 
     /// Takes the counters of the whole system.
     pub fn protocols(&mut self, counters: &[(String, i64)]) {
-        let fields: Vec<_> = counters.iter().map(|(name, value)| (name.as_str(), Value::Signed(*value))).collect();
+        let fields: Vec<_> =
+            counters.iter().map(|(name, value)| (name.as_str(), Value::Signed(*value))).collect();
         if !fields.is_empty() {
             self.exactly(&Metric { name: "net", tags: &[("interface", b"all")], fields: &fields });
         }

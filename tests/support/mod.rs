@@ -6,6 +6,7 @@
 pub mod execd;
 pub mod namespace;
 pub mod reference;
+pub mod telegraf;
 pub mod unprivileged;
 pub mod zoo;
 

@@ -1,0 +1,201 @@
+//! What has to hold for any bytes, with inputs made by proptest: of nothing, and of the fixtures' files cut, spliced and
+//! spoilt. The fuzz targets run the same checks (fuzz/README.md).
+
+#![cfg(target_os = "linux")]
+
+#[path = "../fuzz/src/lib.rs"]
+mod checks;
+
+use std::fs;
+use std::path::Path;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{Config, TestRunner};
+
+/// How a recorded file is spoilt.
+#[derive(Clone, Debug)]
+enum Edit {
+    /// Another byte in the place of one.
+    Set(Index, u8),
+    /// Bytes in between.
+    Insert(Index, Vec<u8>),
+    /// A part goes.
+    Remove(Index, Index),
+    /// A part comes twice.
+    Repeat(Index, Index),
+    /// It ends here.
+    Cut(Index),
+}
+
+fn edits() -> impl Strategy<Value = Vec<Edit>> {
+    let place = any::<Index>;
+    let odd = prop_oneof![
+        any::<u8>().prop_map(|byte| vec![byte]),
+        vec(any::<u8>(), 0..20),
+        proptest::sample::select(vec![
+            &b"\n"[..],
+            b"\r\n",
+            b" ",
+            b"\t",
+            b"\0",
+            b":",
+            b"\\",
+            b"\"",
+            b"=,",
+            b"18446744073709551616",
+            b"-1",
+            b"\xed\xa0\x80",
+            b"*",
+        ])
+        .prop_map(<[u8]>::to_vec),
+    ];
+    let edit = prop_oneof![
+        (place(), any::<u8>()).prop_map(|(at, byte)| Edit::Set(at, byte)),
+        (place(), odd).prop_map(|(at, bytes)| Edit::Insert(at, bytes)),
+        (place(), place()).prop_map(|(from, to)| Edit::Remove(from, to)),
+        (place(), place()).prop_map(|(from, to)| Edit::Repeat(from, to)),
+        place().prop_map(Edit::Cut),
+    ];
+    vec(edit, 0..8)
+}
+
+fn spoil(mut bytes: Vec<u8>, edits: &[Edit]) -> Vec<u8> {
+    for edit in edits {
+        let length = bytes.len();
+        let at = |index: &Index| index.index(length + 1);
+        let range = |from: &Index, to: &Index| {
+            let (from, to) = (at(from), at(to));
+            // Mostly short ones: a long one leaves little to look at.
+            from..to.clamp(from, (from + 80).min(length).max(from))
+        };
+        match edit {
+            Edit::Set(place, byte) => {
+                if let Some(place) = bytes.get_mut(at(place)) {
+                    *place = *byte;
+                }
+            }
+            Edit::Insert(place, more) => drop(bytes.splice(at(place)..at(place), more.iter().copied())),
+            Edit::Remove(from, to) => drop(bytes.drain(range(from, to))),
+            Edit::Repeat(from, to) => {
+                let part = bytes.get(range(from, to)).unwrap_or_default().to_vec();
+                drop(bytes.splice(at(from)..at(from), part));
+            }
+            Edit::Cut(place) => bytes.truncate(at(place)),
+        }
+    }
+    bytes
+}
+
+/// Every file below `fixtures/` whose path, from there, is one that `wanted` takes.
+fn recorded(wanted: impl Fn(&str) -> bool) -> Vec<Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let (mut files, mut directories) = (Vec::new(), vec![root.clone()]);
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).expect("fixtures/ can be read") {
+            let path = entry.expect("fixtures/ can be read").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.strip_prefix(&root).is_ok_and(|path| path.to_str().is_some_and(&wanted)) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files.into_iter().map(|path| fs::read(path).expect("fixtures/ can be read")).collect()
+}
+
+/// Runs a check over made-up bytes and spoilt files; with `chosen` each file comes behind a byte that chooses what the check
+/// makes of it.
+fn hold(check: checks::Check, files: Vec<Vec<u8>>, chosen: bool) {
+    assert!(!files.is_empty(), "there are no such fixtures");
+    let first = any::<u8>();
+    let spoilt = (proptest::sample::select(files), edits(), first).prop_map(move |(file, edits, first)| {
+        let mut bytes = spoil(file, &edits);
+        if chosen {
+            bytes.insert(0, first);
+        }
+        bytes
+    });
+    let made_up = vec(any::<u8>(), 0..2000);
+    let text =
+        prop_oneof![".{0,200}", r"[a-c0-9*?{}\[\]!^,.:\\$\-dhmsnu\x00]{0,40}"].prop_map(String::into_bytes);
+    run(check, 400, &prop_oneof![4 => spoilt, 1 => made_up, 2 => text]);
+}
+
+/// Runs a check over inputs of one strategy.
+fn run(check: checks::Check, cases: u32, inputs: &impl Strategy<Value = Vec<u8>>) {
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(cases) });
+    let outcome = runner.run(inputs, |bytes| {
+        check(&bytes);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+/// Names, keys and values of nothing but what the encoder has to look out for.
+#[test]
+fn line_protocol_of_odd_texts() {
+    let odd: Vec<&[u8]> = vec![
+        b"\\",
+        b"\"",
+        b",",
+        b"=",
+        b" ",
+        b"\n",
+        b"\t",
+        b"\x0b",
+        b"\x0c",
+        b"\r",
+        b"a",
+        b"b",
+        b"#",
+        b"\xff",
+        "é".as_bytes(),
+    ];
+    let text = vec(proptest::sample::select(odd), 0..8).prop_map(|parts| {
+        let text = parts.concat();
+        let length = u8::try_from(text.len()).expect("a short text");
+        [&[length][..], &text].concat()
+    });
+    let inputs = (any::<u8>(), vec(text, 20..50))
+        .prop_map(|(counts, texts)| [&[counts][..], &texts.concat()].concat());
+    run(checks::line_protocol, 4000, &inputs);
+}
+
+macro_rules! properties {
+    ($($name:ident, $chosen:expr, $wanted:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            hold(checks::$name, recorded($wanted), $chosen);
+        }
+    )*
+        /// A check that is fuzzed and not run here, or the other way round, would be an oversight.
+        #[test]
+        fn every_check_is_run() {
+            let here = [$(stringify!($name)),*];
+            assert_eq!(checks::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>(), here);
+            for name in here {
+                let target = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fuzz/fuzz_targets/{name}.rs"));
+                assert!(target.exists(), "no fuzz target {name}");
+            }
+        }
+    };
+}
+
+properties! {
+    ss_table, true, |path| path.contains("/ss/") && path.ends_with(".txt");
+    socket_netstat, true, |path| path.contains("sockets/netstat/");
+    net_netstat, false, |path| path.contains("-net/netstat/");
+    proc_dev, false, |path| path.ends_with("net/dev");
+    proc_snmp, false, |path| path.ends_with("net/snmp");
+    proc_sockets, true, |path| path.starts_with("proc_net/") && !path.contains('.');
+    netlink, true, |path| path.ends_with(".bin");
+    configuration, false, |path| path.ends_with("plugin.conf");
+    globs, false, |path| path.ends_with("plugin.conf");
+    values, false, |path| path.ends_with("plugin.conf");
+    line_protocol, true, |path| path.ends_with("/expected.out");
+}

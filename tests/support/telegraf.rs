@@ -1,0 +1,173 @@
+//! The real Telegraf, run by a test.
+//!
+//! It is `TELEGRAF_BIN`, or is built once from its Go module into the target directory.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use super::execd::children;
+use super::{namespace, running, skipped, wait_until, write};
+
+const VERSION: &str = "1.39.3";
+const TAGS: &str = "custom,inputs.execd,inputs.net,inputs.socketstat,outputs.file,outputs.discard,parsers.influx,serializers.influx";
+
+/// Telegraf's path; `None` where it can be neither found nor built.
+fn telegraf() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT
+        .get_or_init(|| {
+            if let Some(path) = std::env::var_os("TELEGRAF_BIN") {
+                return Some(path.into());
+            }
+            let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
+            let bin = target.join(format!("telegraf-{VERSION}"));
+            let module = format!("github.com/influxdata/telegraf/cmd/telegraf@v{VERSION}");
+            if !bin.join("telegraf").exists() {
+                let mut go = Command::new("go");
+                go.args(["install", "-tags", TAGS, &module]).env("GOBIN", &bin).env("CGO_ENABLED", "0");
+                match go.status() {
+                    Ok(status) => assert!(status.success(), "go install {module}: {status}"),
+                    Err(_) => return None,
+                }
+            }
+            Some(bin.join("telegraf"))
+        })
+        .clone()
+}
+
+/// Telegraf, inside a network namespace of its own; `None` outside, where the test has run or was skipped.
+pub fn telegraf_in_own_network(test: &str) -> Option<PathBuf> {
+    let Some(telegraf) = telegraf() else {
+        skipped("needs Go to build Telegraf");
+        return None;
+    };
+    namespace::enter_with(test, &[("TELEGRAF_BIN", &telegraf)]).then_some(telegraf)
+}
+
+/// A running Telegraf with one `inputs.execd`. Its directory is the PATH of our binary.
+pub struct Telegraf {
+    pub child: Child,
+    pub dir: TempDir,
+}
+
+impl Telegraf {
+    /// `plugin` is our configuration, `execd` more of that section, `inputs` further sections.
+    pub fn start(telegraf: &Path, dir: TempDir, plugin: &str, execd: &str, inputs: &str) -> Self {
+        let ours = write(dir.path(), "plugin.conf", plugin);
+        let binary = assert_cmd::cargo::cargo_bin!("telegraf-execd-network").display();
+        let section = format!(
+            r#"[[inputs.execd]]
+  command = ["{binary}", "--config", "{ours}"]
+  restart_delay = "1s"
+  data_format = "influx"
+{execd}
+{inputs}"#
+        );
+        Self::with_inputs(telegraf, dir, &section)
+    }
+
+    /// `inputs` are its only ones.
+    pub fn with_inputs(telegraf: &Path, dir: TempDir, inputs: &str) -> Self {
+        let path = dir.path().display();
+        let config = format!(
+            r#"[agent]
+  interval = "1s"
+  flush_interval = "1s"
+  omit_hostname = true
+  skip_processors_after_aggregators = true
+[[outputs.file]]
+  files = ["{path}/metrics"]
+  data_format = "influx"
+{inputs}"#
+        );
+        let config = write(dir.path(), "telegraf.conf", &config);
+        let log = File::create(dir.path().join("log")).expect("a log");
+        let child = Command::new(telegraf)
+            .args(["--config", &config])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a descriptor"))
+            .stderr(log)
+            .spawn()
+            .expect("Telegraf starts");
+        Self { child, dir }
+    }
+
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("a process id fits")
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid()), signal).expect("Telegraf can be signalled");
+    }
+
+    /// What arrived so far: whole lines of line protocol.
+    pub fn metrics(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.dir.path().join("metrics")).unwrap_or_default();
+        text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(str::to_owned).collect()
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).expect("the log can be read")
+    }
+
+    /// Waits for so many more lines that hold `part`.
+    pub fn wait_for(&self, more: usize, part: &str) {
+        let count = || self.metrics().iter().filter(|line| line.contains(part)).count();
+        let before = count();
+        wait_until(&format!("{more} lines with {part}; Telegraf's log:\n{}", self.log()), || {
+            count() >= before + more
+        });
+    }
+
+    /// The process of our binary, once it runs.
+    pub fn plugin(&self) -> i32 {
+        let mut found = Vec::new();
+        wait_until("our binary runs", || {
+            found = children(self.pid()).into_iter().filter(|pid| running(*pid)).collect();
+            found.len() == 1
+        });
+        found[0]
+    }
+
+    pub fn wait(&mut self) {
+        wait_until("Telegraf ends", || self.child.try_wait().expect("it can be waited for").is_some());
+    }
+
+    /// Stops Telegraf as a service manager does, and checks that these processes are gone with it.
+    pub fn stop(mut self, processes: &[i32]) -> String {
+        self.signal(Signal::SIGTERM);
+        self.wait();
+        for pid in processes {
+            wait_until("no process is left", || !running(*pid));
+        }
+        self.log()
+    }
+}
+
+impl Drop for Telegraf {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            // A failed test must not leave Telegraf behind; there is nobody left to tell.
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+        if std::thread::panicking() {
+            println!("Telegraf's log:\n{}", self.log());
+        }
+    }
+}
+
+/// What of Telegraf's log is an error or a warning of ours or about us.
+pub fn complaints(log: &str) -> Vec<&str> {
+    // Telegraf waits for a process that it stops while it still reads its output, and may say this of its own pipes
+    // (it does around /bin/cat too).
+    let own_race = "read |0: file already closed";
+    let ours = log.lines().filter(|line| line.contains("[inputs.") && !line.ends_with(own_race));
+    ours.filter(|line| line.contains(" E! ") || line.contains(" W! ")).collect()
+}
