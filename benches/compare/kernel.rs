@@ -5,10 +5,10 @@ use std::os::fd::AsRawFd as _;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
 };
-use telegraf_execd_network::inputs::socketstat::netlink::message::DONE;
 use telegraf_execd_network::inputs::socketstat::netlink::request::{encode, families};
 use telegraf_execd_network::inputs::socketstat::socket::Protocol;
 use telegraf_execd_network::inputs::socketstat::state;
+use telegraf_execd_network::netlink::message::DONE;
 
 use crate::Result;
 
