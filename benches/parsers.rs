@@ -92,9 +92,11 @@ fn netlink_payload() -> Vec<u8> {
 fn netlink_rows(bencher: Bencher<'_, '_>) {
     let payload = netlink_payload();
     let mut rows = Rows::new(Interfaces::new(Names::Own));
-    bencher.counter(ItemsCount::new(1_usize)).bench_local(|| {
-        let socket = rows.parse(Protocol::Tcp, AF_INET, black_box(&payload));
-        black_box(socket.expect("a whole message"));
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
+        for _ in 0..ROWS {
+            let socket = rows.parse(Protocol::Tcp, AF_INET, black_box(&payload));
+            black_box(socket.expect("a whole message"));
+        }
     });
 }
 
@@ -139,9 +141,11 @@ fn line_protocol(bencher: Bencher<'_, '_>) {
     let mut output = Output::new(stdout);
     let mut accumulator =
         Accumulator::new(&global, &mut log, &mut output, Unsigned::Clamped, SystemTime::now());
-    bencher.counter(ItemsCount::new(1_usize)).bench_local(|| {
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let mark = accumulator.mark();
-        black_box(&socket).metric(Protocol::Tcp, &mut |metric| accumulator.add(metric));
+        for _ in 0..ROWS {
+            black_box(&socket).metric(Protocol::Tcp, &mut |metric| accumulator.add(metric));
+        }
         accumulator.rollback(mark);
     });
 }
