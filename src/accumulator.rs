@@ -17,7 +17,8 @@ pub struct Accumulator<'a> {
     log: &'a mut Logger,
     output: &'a mut Output,
     unsigned: Unsigned,
-    timestamp: i128,
+    /// The timestamp and the end of every line.
+    ending: Vec<u8>,
     failed: bool,
 }
 
@@ -34,7 +35,9 @@ impl<'a> Accumulator<'a> {
         unsigned: Unsigned,
         now: SystemTime,
     ) -> Self {
-        Self { global, log, output, unsigned, timestamp: rounded(now, global.precision), failed: false }
+        let mut ending = Vec::new();
+        line_protocol::timestamp(&mut ending, rounded(now, global.precision));
+        Self { global, log, output, unsigned, ending, failed: false }
     }
 
     /// Takes a metric, if the filter selects it and leaves it a field.
@@ -58,7 +61,7 @@ impl<'a> Accumulator<'a> {
         if separator == b' ' {
             out.truncate(start);
         } else {
-            line_protocol::timestamp(out, self.timestamp);
+            out.extend_from_slice(&self.ending);
         }
     }
 

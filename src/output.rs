@@ -13,7 +13,7 @@ use thiserror::Error;
 /// to just that.
 const WHOLE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 /// A buffer above this is given back after the gather that needed it.
-const KEPT: usize = 256 * 1024;
+const KEPT: usize = 64 * 1024;
 
 /// Why a gather did not go out.
 #[derive(Debug, Error)]

@@ -337,7 +337,8 @@ fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// Takes the [`COUNTERS`] from a line of details: words of the form `name:value` between blanks.
+/// Takes the [`COUNTERS`] from a line of details: words of the form `name:value` between blanks. ss has far more to
+/// tell behind the last of them, so that the end of the line is not looked at when all are there.
 fn read_counters(line: &[u8], counters: &mut [Option<u64>; COUNTERS.len()]) {
     let line = line.trim_ascii();
     let mut start = 0;
@@ -348,10 +349,16 @@ fn read_counters(line: &[u8], counters: &mut [Option<u64>; COUNTERS.len()]) {
         if !matches!(word.first(), Some(b'b' | b's' | b'd')) {
             continue;
         }
-        for (name, counter) in COUNTERS.iter().zip(counters.iter_mut()) {
-            let value = word.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b":"));
-            if let Some(value) = value.and_then(number) {
-                *counter = Some(value);
+        let Some((name, value)) =
+            word.iter().position(|byte| *byte == b':').map(|colon| word.split_at(colon))
+        else {
+            continue;
+        };
+        let Some(place) = COUNTERS.iter().position(|counter| counter.as_bytes() == name) else { continue };
+        if let (Some(value), Some(counter)) = (value.get(1..).and_then(number), counters.get_mut(place)) {
+            *counter = Some(value);
+            if counters.iter().all(Option::is_some) {
+                return;
             }
         }
     }

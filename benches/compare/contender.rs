@@ -1,0 +1,146 @@
+//! Who is measured.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::measure::{self, Sample};
+use crate::{Result, setup};
+
+/// The binary under test.
+pub const OURS: &str = env!("CARGO_BIN_EXE_telegraf-execd-network");
+
+/// Someone who lists sockets or interfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Contender {
+    /// `ss -in --tcp`, its output thrown away: the least that a source `ss` can cost.
+    Ss,
+    /// The kernel's dump, thrown away: the least that a source `netlink` can cost.
+    KernelDump,
+    /// Telegraf's `inputs.socketstat`.
+    PeerSockets,
+    /// Ours, from ss.
+    OursSs,
+    /// Ours, from the kernel.
+    OursNetlink,
+    /// Telegraf's `inputs.net`.
+    PeerNet,
+    /// Ours.
+    OursNet,
+}
+
+use Contender::{KernelDump, OursNet, OursNetlink, OursSs, PeerNet, PeerSockets, Ss};
+
+/// Those who list TCP sockets.
+pub const SOCKETS: [Contender; 5] = [Ss, KernelDump, PeerSockets, OursSs, OursNetlink];
+/// Those who list interfaces.
+pub const INTERFACES: [Contender; 2] = [PeerNet, OursNet];
+
+impl Contender {
+    /// Its name in tables and plots.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Ss => "bare `ss -in --tcp`",
+            KernelDump => "bare kernel dump",
+            PeerSockets => "Telegraf's inputs.socketstat",
+            OursSs => "socketstat, source ss",
+            OursNetlink => "socketstat, source netlink",
+            PeerNet => "Telegraf's inputs.net",
+            OursNet => "net",
+        }
+    }
+
+    /// Its colour in plots.
+    pub const fn colour(self) -> &'static str {
+        match self {
+            Ss => "#999999",
+            KernelDump => "#333333",
+            PeerSockets | PeerNet => "#d55e00",
+            OursSs => "#56b4e9",
+            OursNetlink | OursNet => "#0072b2",
+        }
+    }
+
+    /// Its configuration, where it is a plugin.
+    const fn configuration(self) -> &'static str {
+        match self {
+            Ss | KernelDump => "",
+            PeerSockets => "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n",
+            OursSs => {
+                "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n  source = \"ss\"\n"
+            }
+            OursNetlink => {
+                "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n  source = \"netlink\"\n"
+            }
+            PeerNet | OursNet => "[[inputs.net]]\n",
+        }
+    }
+}
+
+/// The contenders that are there, with their configurations in a directory.
+pub struct Contenders {
+    directory: tempfile::TempDir,
+    peer: Option<PathBuf>,
+}
+
+impl Contenders {
+    /// Writes the configurations.
+    pub fn new() -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        for contender in SOCKETS.into_iter().chain(INTERFACES) {
+            std::fs::write(path(directory.path(), contender), contender.configuration())?;
+        }
+        Ok(Self { directory, peer: setup::peer() })
+    }
+
+    /// Whether it takes part.
+    pub fn has(&self, contender: Contender) -> bool {
+        self.peer.is_some() || !matches!(contender, PeerSockets | PeerNet)
+    }
+
+    /// The path of its configuration.
+    pub fn configuration(&self, contender: Contender) -> PathBuf {
+        path(self.directory.path(), contender)
+    }
+
+    /// The plugin `contender`, ready to start.
+    pub fn plugin(&self, contender: Contender) -> Result<Command> {
+        let program = match contender {
+            PeerSockets | PeerNet => self.peer.clone().ok_or("Telegraf's plugins were not built")?,
+            _ => PathBuf::from(OURS),
+        };
+        let mut command = Command::new(program);
+        command.arg("-config").arg(self.configuration(contender));
+        Ok(command)
+    }
+
+    /// Runs it among `size` sockets or interfaces.
+    pub fn run(&self, contender: Contender, size: usize) -> Result<Sample> {
+        // Long enough to measure where one gather is short.
+        let times = u32::try_from((50_000 / size.max(1)).clamp(3, 50))?;
+        match contender {
+            Ss => measure::program(Command::new("ss").args(["-in", "--tcp"]), times),
+            KernelDump => dump(times),
+            PeerSockets | OursSs | OursNetlink | PeerNet => {
+                measure::plugin(&mut self.plugin(contender)?, times, size)
+            }
+            // And the line with the protocol statistics, which Telegraf has dropped.
+            OursNet => measure::plugin(&mut self.plugin(contender)?, times, size + 1),
+        }
+    }
+}
+
+fn path(directory: &Path, contender: Contender) -> PathBuf {
+    directory.join(format!("{contender:?}.conf"))
+}
+
+/// The start of the process that dumps is measured apart and left out.
+fn dump(times: u32) -> Result<Sample> {
+    let run = |times: u32| {
+        let mut command = Command::new(env::current_exe()?);
+        measure::program(command.args(["dump", &times.to_string()]), 1)
+    };
+    let (start, whole) = (run(0)?, run(times)?);
+    let each = |whole: f64, start: f64| (whole - start) / f64::from(times);
+    Ok(Sample { cpu: each(whole.cpu, start.cpu), wall: each(whole.wall, start.wall), memory: None })
+}

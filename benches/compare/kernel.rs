@@ -1,0 +1,42 @@
+//! The least that a list of TCP sockets with their counters can cost: the kernel's dump, received and thrown away.
+
+use std::os::fd::AsRawFd as _;
+
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
+};
+use telegraf_execd_network::inputs::socketstat::netlink::request::{encode, families};
+use telegraf_execd_network::inputs::socketstat::socket::Protocol;
+use telegraf_execd_network::inputs::socketstat::state;
+use telegraf_execd_network::netlink::message::DONE;
+
+use crate::Result;
+
+/// `NLMSG_DONE` with its errno.
+const LAST: usize = 20;
+
+/// Dumps the sockets that ss lists, `times` times.
+pub fn dump(times: usize) -> Result<()> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkSockDiag)?;
+    let mut buffer = vec![0; 64 * 1024];
+    for _ in 0..times {
+        for family in families(Protocol::Tcp) {
+            let request = encode(Protocol::Tcp, *family, state::listed(Protocol::Tcp), 1);
+            sendto(socket.as_raw_fd(), &request, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
+            loop {
+                let length = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
+                if is_last(&buffer[..length]) {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a datagram ends with the message that ends a dump; no other is as short.
+fn is_last(datagram: &[u8]) -> bool {
+    let last = &datagram[datagram.len().saturating_sub(LAST)..];
+    last.len() == LAST && last[..4] == 20_u32.to_ne_bytes() && last[4..6] == DONE.to_ne_bytes()
+}

@@ -1,0 +1,190 @@
+//! What a process costs: CPU of it and of its children, wall time, memory.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
+
+use crate::Result;
+use crate::setup::ended;
+
+/// How long to wait for more output before giving a contender up.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a process is left alone before it counts as idle.
+const SETTLED: Duration = Duration::from_millis(50);
+
+/// One gather of one contender.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// User and system time, children included, in milliseconds.
+    pub cpu: f64,
+    /// From the trigger to the last byte, in milliseconds.
+    pub wall: f64,
+    /// Of the contender's own process.
+    pub memory: Option<Memory>,
+}
+
+/// Resident memory in MB (10^6 bytes).
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Before the first gather.
+    pub idle: f64,
+    /// The highest.
+    pub peak: f64,
+    /// After the last gather.
+    pub after: f64,
+}
+
+/// CPU that ended children of this process have used so far, in milliseconds.
+fn cpu_of_children() -> Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let microseconds = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Ok(Duration::from_micros(microseconds.try_into()?).as_secs_f64() * 1e3)
+}
+
+/// The CPU time in milliseconds of the processes that `work` starts and waits for.
+pub fn cpu_of<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
+    let before = cpu_of_children()?;
+    let done = work()?;
+    Ok((done, cpu_of_children()? - before))
+}
+
+/// Bytes in MB.
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+pub fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// Milliseconds since.
+pub fn milliseconds_since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+/// Runs a program to its end, `times` times.
+pub fn program(command: &mut Command, times: u32) -> Result<Sample> {
+    let start = Instant::now();
+    let (walls, cpu) = cpu_of(|| {
+        for _ in 0..times {
+            ended("a contender", command.stdin(Stdio::null()).stdout(Stdio::null()).status()?)?;
+        }
+        Ok(milliseconds_since(start))
+    })?;
+    Ok(Sample { cpu: cpu / f64::from(times), wall: walls / f64::from(times), memory: None })
+}
+
+/// Has a plugin gather `times` times `lines` lines. Its start and end are measured apart and left out.
+pub fn plugin(command: &mut Command, times: u32, lines: usize) -> Result<Sample> {
+    let (idle, start_and_end) = cpu_of(|| {
+        let session = Session::start(command)?;
+        std::thread::sleep(SETTLED);
+        let idle = session.megabytes("VmRSS")?;
+        session.end()?;
+        Ok(idle)
+    })?;
+    let ((wall, memory), cpu) = cpu_of(|| {
+        let mut session = Session::start(command)?;
+        let mut wall = 0.0;
+        for _ in 0..times {
+            wall += session.gather(lines)?;
+        }
+        std::thread::sleep(SETTLED);
+        let memory = Memory { idle, peak: session.megabytes("VmHWM")?, after: session.megabytes("VmRSS")? };
+        session.end()?;
+        Ok((wall, memory))
+    })?;
+    let times = f64::from(times);
+    Ok(Sample { cpu: (cpu - start_and_end) / times, wall: wall / times, memory: Some(memory) })
+}
+
+/// A plugin that gathers at each newline on its stdin.
+pub struct Session {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    chunk: Vec<u8>,
+}
+
+impl Session {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let stdin = child.stdin.take().ok_or("no stdin")?;
+        let stdout = child.stdout.take().ok_or("no stdout")?;
+        Ok(Self { child, stdin, stdout, chunk: vec![0; 64 * 1024] })
+    }
+
+    /// Has it gather once, and waits for so many lines. How long they took, in milliseconds.
+    pub fn gather(&mut self, lines: usize) -> Result<f64> {
+        let start = Instant::now();
+        self.stdin.write_all(b"\n")?;
+        let mut seen = 0;
+        while seen < lines {
+            let mut waited = [PollFd::new(self.stdout.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut waited, PollTimeout::try_from(PATIENCE)?)? == 0 {
+                return Err(format!("a contender wrote {seen} of {lines} lines").into());
+            }
+            let read = self.stdout.read(&mut self.chunk)?;
+            if read == 0 {
+                return Err(format!("a contender ended after {seen} of {lines} lines").into());
+            }
+            seen += memchr::memchr_iter(b'\n', &self.chunk[..read]).count();
+        }
+        if seen > lines {
+            return Err(format!("a contender wrote {seen} lines, not {lines}").into());
+        }
+        Ok(milliseconds_since(start))
+    }
+
+    /// An amount of memory in `/proc/PID/status`.
+    fn megabytes(&self, name: &str) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let number = value.and_then(|value| value.trim().strip_suffix(" kB"));
+        let kibibytes: u64 = number.ok_or_else(|| format!("no {name} in /proc/PID/status"))?.parse()?;
+        Ok(megabytes(kibibytes * 1024))
+    }
+
+    /// Closes its stdin and waits for its end.
+    pub fn end(mut self) -> Result<()> {
+        drop(self.stdin);
+        self.stdout.read_to_end(&mut self.chunk)?;
+        ended("a contender", self.child.wait()?)
+    }
+}
+
+/// From start to end with this input, in milliseconds: a gather where it is a newline, none where it is empty.
+pub fn start_to_end(command: &mut Command, input: &[u8]) -> Result<f64> {
+    let start = Instant::now();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    child.stdin.take().ok_or("no stdin")?.write_all(input)?;
+    ended("a contender", child.wait()?)?;
+    Ok(milliseconds_since(start))
+}
+
+/// The system calls that a plugin makes in one gather of `lines` lines, its children's included.
+pub fn system_calls(command: &Command, lines: usize) -> Result<f64> {
+    const GATHERS: u32 = 10;
+    let without = counted(command, 0, lines)?;
+    let with = counted(command, GATHERS, lines)?;
+    Ok((with - without) / f64::from(GATHERS))
+}
+
+fn counted(command: &Command, gathers: u32, lines: usize) -> Result<f64> {
+    let counts = tempfile::NamedTempFile::new()?;
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-c", "-o"]).arg(counts.path()).arg(command.get_program()).args(command.get_args());
+    let mut session = Session::start(&mut strace)?;
+    for _ in 0..gathers {
+        session.gather(lines)?;
+    }
+    session.end()?;
+    // `% time, seconds, usecs/call, calls, errors, total`.
+    let text = fs::read_to_string(counts.path())?;
+    let total = text.lines().rev().find(|line| line.ends_with("total")).ok_or("strace counted nothing")?;
+    Ok(total.split_whitespace().nth(3).ok_or("strace counted nothing")?.parse()?)
+}

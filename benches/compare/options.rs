@@ -1,0 +1,82 @@
+//! The command line.
+
+use lexopt::prelude::*;
+
+use crate::Result;
+
+/// What this process is to do.
+pub enum Role {
+    /// Measure.
+    Measure(Options),
+    /// Hold so many connected TCP sockets until stdin ends.
+    Hold(usize),
+    /// Dump the kernel's table of TCP sockets so many times.
+    Dump(usize),
+}
+
+/// What to measure.
+pub struct Options {
+    /// Numbers of TCP sockets, ascending.
+    pub sizes: Vec<usize>,
+    /// Numbers of interfaces, ascending.
+    pub interfaces: Vec<usize>,
+    /// How often each contender runs.
+    pub rounds: usize,
+    /// Sockets for the whole Telegraf; 0: not measured.
+    pub telegraf_sockets: usize,
+    /// Too small to judge by.
+    pub quick: bool,
+    /// Write the report into the repository.
+    pub save: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            sizes: vec![1_000, 10_000, 50_000],
+            interfaces: vec![10, 1_000],
+            rounds: 7,
+            telegraf_sockets: 20_000,
+            quick: false,
+            save: false,
+        }
+    }
+}
+
+/// Reads the command line.
+pub fn parse(mut parser: lexopt::Parser) -> Result<Role> {
+    let mut options = Options::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("sizes") => options.sizes = list(&parser.value()?.string()?)?,
+            Long("interfaces") => options.interfaces = list(&parser.value()?.string()?)?,
+            Long("rounds") => options.rounds = parser.value()?.parse()?,
+            Long("telegraf-sockets") => options.telegraf_sockets = parser.value()?.parse()?,
+            Long("quick") => {
+                options = Options { sizes: vec![200], interfaces: vec![10], rounds: 1, ..options };
+                options.telegraf_sockets = 0;
+                options.quick = true;
+            }
+            Long("save") => options.save = true,
+            // `cargo bench` passes it to every benchmark.
+            Long("bench") => {}
+            Value(role) if role == "hold" => return Ok(Role::Hold(parser.value()?.parse()?)),
+            Value(role) if role == "dump" => return Ok(Role::Dump(parser.value()?.parse()?)),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if options.rounds == 0 {
+        return Err("--rounds must be at least 1".into());
+    }
+    Ok(Role::Measure(options))
+}
+
+fn list(text: &str) -> Result<Vec<usize>> {
+    let mut numbers = Vec::new();
+    for word in text.split(',') {
+        numbers.push(word.parse().map_err(|error| format!("{word:?} in a list of sizes: {error}"))?);
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    Ok(numbers)
+}

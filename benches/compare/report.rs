@@ -1,0 +1,91 @@
+//! The report: what it was measured on, what each contender costs, and the ratios beside their targets.
+
+use std::fs;
+
+use crate::contender::{Contender, INTERFACES, SOCKETS};
+use crate::options::Options;
+use crate::results::Results;
+use crate::setup::says;
+use crate::targets::{Target, targets};
+
+/// The whole report.
+pub fn markdown(options: &Options, results: &Results) -> String {
+    let mut text = String::from("# Measurements\n\n");
+    if options.quick {
+        text += "A quick run: too small to judge by.\n\n";
+    } else {
+        text += "Made by `benches/run --save`.\n\n![CPU time a gather](results.svg)\n\n";
+    }
+    text += &machine(results);
+    text += "\n## A gather\n\nCPU: user and system time of everything involved, children included; the median of the \
+             rounds, and the least and the greatest. Wall: from the trigger to the last byte, the median. Memory: \
+             that of the plugin's own process, the highest and what is left after the gather.\n";
+    text += &costs("TCP sockets", &SOCKETS, results);
+    text += &costs("interfaces", &INTERFACES, results);
+    text += "\n## Targets\n\nA ratio of CPU times is taken within each round; here is the median of the rounds.\n\n\
+             | what | measured | target | reached |\n|---|---|---|---|\n";
+    for target in targets(results) {
+        text += &row(&target, options.quick);
+    }
+    text
+}
+
+fn machine(results: &Results) -> String {
+    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let telegraf = results.telegraf.as_ref().map_or("not measured", |telegraf| telegraf.version.as_str());
+    format!(
+        "- machine: {}, {cores} cores\n- kernel: {}\n- ss: {}\n- Go: {}\n- Telegraf: {telegraf}\n- rustc: {}\n",
+        model.map_or("not known", |(_, model)| model),
+        says("uname", &["-sr"]),
+        says("ss", &["-V"]),
+        says("go", &["version"]),
+        says("rustc", &["--version"]),
+    )
+}
+
+fn costs(of: &str, who: &[Contender], results: &Results) -> String {
+    let mut text = format!("\n| {of} | contender | CPU, ms | least to greatest | wall, ms | memory, MB |\n");
+    text += "|---:|---|---:|---:|---:|---:|\n";
+    for size in results.sizes(who) {
+        for &contender in who {
+            let cpu = results.spread(contender, size, |sample| Some(sample.cpu));
+            let wall = results.spread(contender, size, |sample| Some(sample.wall));
+            let (Some(cpu), Some(wall)) = (cpu, wall) else { continue };
+            let peak = results.spread(contender, size, |sample| Some(sample.memory?.peak));
+            let after = results.spread(contender, size, |sample| Some(sample.memory?.after));
+            let memory = match (peak, after) {
+                (Some(peak), Some(after)) => format!("{} / {}", short(peak.median), short(after.median)),
+                _ => String::new(),
+            };
+            let [median, least, greatest] = [cpu.median, cpu.least, cpu.greatest].map(short);
+            let (name, wall) = (contender.name(), short(wall.median));
+            text += &format!("| {size} | {name} | {median} | {least} to {greatest} | {wall} | {memory} |\n");
+        }
+    }
+    text
+}
+
+fn row(target: &Target, quick: bool) -> String {
+    let what = &target.what;
+    let limit = target.limit;
+    let Some(measured) = target.measured else {
+        return format!("| {what} | not measured | {limit} | |\n");
+    };
+    let reached = match (quick, limit.holds(measured)) {
+        (true, _) => "",
+        (false, true) => "yes",
+        (false, false) => "**no**",
+    };
+    format!("| {what} | {} | {limit} | {reached} |\n", short(measured))
+}
+
+/// Three digits that count.
+pub fn short(number: f64) -> String {
+    match number {
+        100.0.. => format!("{number:.0}"),
+        10.0..100.0 => format!("{number:.1}"),
+        _ => format!("{number:.2}"),
+    }
+}

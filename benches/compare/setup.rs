@@ -1,0 +1,102 @@
+//! Builds the contenders that are written in Go, and enters a namespace.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use crate::{Result, options};
+
+const PEER: &str = "BENCH_PEER";
+const TELEGRAF: &str = "TELEGRAF_BIN";
+const INSIDE: &str = "BENCH_IN_NAMESPACE";
+
+/// The release of Telegraf that is measured, as `benches/peer/go.mod` pins it.
+const TELEGRAF_VERSION: &str = "1.39.3";
+const TELEGRAF_TAGS: &str = "custom,inputs.execd,inputs.net,inputs.socketstat,outputs.file,outputs.discard,parsers.influx,serializers.influx";
+
+/// Lets the loopback up, and shows in /sys the interfaces of the namespace.
+const INSIDE_SCRIPT: &str =
+    r#"ip link set lo up && mount -t sysfs sysfs /sys && ulimit -n "$(ulimit -Hn)" && exec "$@""#;
+
+/// Whether this process is the one in the namespace.
+pub fn is_inside() -> bool {
+    env::var_os(INSIDE).is_some()
+}
+
+/// Telegraf's plugins behind Telegraf's shim, where they could be built.
+pub fn peer() -> Option<PathBuf> {
+    env::var_os(PEER).map(PathBuf::from)
+}
+
+/// Telegraf, where it was given or could be built.
+pub fn telegraf() -> Option<PathBuf> {
+    env::var_os(TELEGRAF).map(PathBuf::from)
+}
+
+/// Builds what can be built, and measures in a namespace.
+pub fn enter() -> Result<()> {
+    let flags = ["-nm", "-rnm"]
+        .into_iter()
+        .find(|flags| succeeds(Command::new("unshare").args([flags, "true"])))
+        .ok_or("needs root or user namespaces for a network namespace")?;
+    let mut inside = Command::new("unshare");
+    inside
+        .args([flags, "sh", "-c", INSIDE_SCRIPT, "sh"])
+        .arg(env::current_exe()?)
+        .args(env::args_os().skip(1));
+    inside.env(INSIDE, "1");
+    let target =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).parent().ok_or("the target directory has no parent")?;
+    if succeeds(Command::new("go").arg("version")) {
+        inside.env(PEER, build_peer(target)?);
+        if let options::Role::Measure(options) = options::parse(lexopt::Parser::from_env())?
+            && options.telegraf_sockets > 0
+            && telegraf().is_none()
+        {
+            inside.env(TELEGRAF, build_telegraf(target)?);
+        }
+    } else {
+        eprintln!("Go is not installed: Telegraf's own plugins do not take part.");
+    }
+    ended("the measurement", inside.status()?)
+}
+
+fn build_peer(target: &Path) -> Result<PathBuf> {
+    let output = target.join("bench-peer");
+    let mut go = Command::new("go");
+    go.args(["build", "-trimpath", "-o"]).arg(&output).arg(".");
+    go.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peer"));
+    ended("go build in benches/peer", go.status()?)?;
+    Ok(output)
+}
+
+/// The tests build it in the same place.
+fn build_telegraf(target: &Path) -> Result<PathBuf> {
+    let bin = target.join(format!("telegraf-{TELEGRAF_VERSION}"));
+    let telegraf = bin.join("telegraf");
+    if !telegraf.exists() {
+        let module = format!("github.com/influxdata/telegraf/cmd/telegraf@v{TELEGRAF_VERSION}");
+        let mut go = Command::new("go");
+        go.args(["install", "-tags", TELEGRAF_TAGS, &module]).env("GOBIN", &bin).env("CGO_ENABLED", "0");
+        ended("go install of Telegraf", go.status()?)?;
+    }
+    Ok(telegraf)
+}
+
+/// An error where `what` did not end well.
+pub fn ended(what: &str, status: ExitStatus) -> Result<()> {
+    if status.success() { Ok(()) } else { Err(format!("{what} ended with {status}").into()) }
+}
+
+/// Runs a program silently; whether it is there and succeeded.
+pub fn succeeds(command: &mut Command) -> bool {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// What a program says in one line on stdout, `not known` where it is not there.
+pub fn says(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    let line = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    line.unwrap_or_else(|_| String::from("not known"))
+}

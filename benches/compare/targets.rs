@@ -1,0 +1,132 @@
+//! What should be reached.
+
+use std::fmt;
+
+use crate::contender::Contender::{self, KernelDump, OursNet, OursNetlink, OursSs, PeerNet, PeerSockets, Ss};
+use crate::results::Results;
+use crate::statistics::Spread;
+
+/// One measured number, and what it should be.
+pub struct Target {
+    /// What was measured.
+    pub what: String,
+    /// `None`: it could not be.
+    pub measured: Option<f64>,
+    /// What it should be.
+    pub limit: Limit,
+}
+
+/// A bound.
+#[derive(Clone, Copy)]
+pub enum Limit {
+    /// Not above.
+    AtMost(f64),
+    /// Not below.
+    AtLeast(f64),
+}
+
+use Limit::{AtLeast, AtMost};
+
+impl Limit {
+    /// Whether `number` keeps to it.
+    pub fn holds(self, number: f64) -> bool {
+        match self {
+            AtMost(limit) => number <= limit,
+            AtLeast(limit) => number >= limit,
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AtMost(limit) => write!(f, "at most {limit}"),
+            AtLeast(limit) => write!(f, "at least {limit}"),
+        }
+    }
+}
+
+/// All of them.
+pub fn targets(results: &Results) -> Vec<Target> {
+    let mut targets = Vec::new();
+    let mut add = |what: String, measured, limit| targets.push(Target { what, measured, limit });
+    sockets(results, &mut add);
+    memory(results, &mut add);
+    interfaces(results, &mut add);
+    rest(results, &mut add);
+    targets
+}
+
+type Add<'a> = dyn FnMut(String, Option<f64>, Limit) + 'a;
+
+fn sockets(results: &Results, add: &mut Add<'_>) {
+    let ratios: [(Contender, Contender, Limit); 5] = [
+        (OursSs, Ss, AtMost(1.15)),
+        (PeerSockets, OursSs, AtLeast(3.5)),
+        (OursNetlink, KernelDump, AtMost(2.0)),
+        (Ss, OursNetlink, AtLeast(4.0)),
+        (PeerSockets, OursNetlink, AtLeast(15.0)),
+    ];
+    for (one, other, limit) in ratios {
+        for size in results.sizes(&[OursSs]) {
+            // With few sockets the start of ss is most of what either costs.
+            if size >= 10_000 || ![one, other].contains(&OursSs) {
+                let what = format!("CPU, {size} sockets: {} / {}", one.name(), other.name());
+                add(what, results.ratio((one, size), (other, size)), limit);
+            }
+        }
+    }
+    for contender in [OursSs, OursNetlink] {
+        let what = format!("CPU, 50000 sockets / 10000: {}", contender.name());
+        add(what, results.ratio((contender, 50_000), (contender, 10_000)), AtMost(5.5));
+    }
+}
+
+fn memory(results: &Results, add: &mut Add<'_>) {
+    for contender in [OursSs, OursNetlink] {
+        let name = contender.name();
+        for size in results.sizes(&[contender]) {
+            let peak = results.spread(contender, size, |sample| Some(sample.memory?.peak));
+            let limit = if size > 10_000 { 24.0 } else { 8.0 };
+            add(format!("peak MB, {size} sockets: {name}"), peak.map(|peak| peak.greatest), AtMost(limit));
+            let after = results.spread(contender, size, |sample| Some(sample.memory?.after));
+            add(format!("MB after {size} sockets: {name}"), after.map(|after| after.greatest), AtMost(4.0));
+        }
+    }
+    let idle = results.sizes(&[OursNetlink]).first().copied();
+    let idle = idle.and_then(|size| results.spread(OursNetlink, size, |sample| Some(sample.memory?.idle)));
+    add(String::from("MB before the first gather"), idle.map(|idle| idle.greatest), AtMost(4.0));
+}
+
+fn interfaces(results: &Results, add: &mut Add<'_>) {
+    for size in results.sizes(&[OursNet]) {
+        if size > 10 {
+            let ratio = results.ratio((PeerNet, size), (OursNet, size));
+            let what = format!("CPU, {size} interfaces: {} / {}", PeerNet.name(), OursNet.name());
+            add(what, ratio, AtLeast(10.0));
+            let calls = results.system_calls.get(&size).copied();
+            add(format!("system calls an interface, {size} interfaces"), calls, AtMost(3.0));
+        } else {
+            let cpu = results.spread(OursNet, size, |sample| Some(sample.cpu));
+            add(
+                format!("CPU ms, {size} interfaces: {}", OursNet.name()),
+                cpu.map(|cpu| cpu.median),
+                AtMost(1.0),
+            );
+        }
+    }
+}
+
+fn rest(results: &Results, add: &mut Add<'_>) {
+    let median = |spread: Option<Spread>| spread.map(|spread| spread.median);
+    let idle_host = String::from("wall ms, start to end with a gather of an idle host, source netlink");
+    add(idle_host, median(results.idle_host), AtMost(5.0));
+    add(String::from("wall ms, start to end without a gather"), median(results.start), AtMost(5.0));
+    add(String::from("MB, the binary"), Some(results.binary), AtMost(4.0));
+    let Some(telegraf) = &results.telegraf else { return };
+    for (plugin, name, limit) in [(&telegraf.ss, "ss", 0.65), (&telegraf.netlink, "netlink", 0.45)] {
+        let ratios = plugin.iter().zip(&telegraf.native).map(|(plugin, native)| plugin / native);
+        let what = format!("CPU, Telegraf among {} sockets: with source {name} / native", telegraf.sockets);
+        add(what, median(Spread::of(ratios)), AtMost(limit));
+    }
+}
