@@ -182,6 +182,8 @@ misbehaviours! {
         => Outcome::Metrics(1);
     complains_at_length_and_fails: "i=0\nwhile [ $i -lt 10000 ]; do echo \"line $i of a long complaint\" >&2; i=$((i+1)); done\nexit 3"
         => Outcome::Error(&["ended with exit code 3: \"line 0 of a long complaint\\nline 1"]);
+    complains_in_one_long_line: "/usr/bin/head -c 1000000 /dev/zero | /usr/bin/tr '\\000' x >&2\nexit 4"
+        => Outcome::Error(&["ended with exit code 4: \"xxxxxxxxxx"]);
     floods_stderr: "exec /usr/bin/yes >&2" => LATE;
 }
 

@@ -234,6 +234,31 @@ fn stdout_closed_in_mid_line() {
     assert_eq!((status.and_then(|status| status.code()), stderr.as_str()), (Some(0), ""));
 }
 
+/// Telegraf takes what it has read for a line when the pipe ends: a kill at any moment must leave whole lines.
+#[test]
+fn killed_in_mid_gather() {
+    let dir = dir();
+    let config = many_interfaces(dir.path());
+    let mut cut = 0;
+    for n in 0..30 {
+        let mut plugin = command(dir.path(), &config);
+        plugin.env("HOST_PROC", dir.path().join("proc"));
+        let mut child = plugin.spawn().expect("the plugin starts");
+        let mut stdout = child.stdout.take().expect("stdout is a pipe");
+        child.stdin.as_mut().expect("stdin is a pipe").write_all(b"\n").expect("the plugin reads its stdin");
+        // Some of it, so that the pipe, which is full, is written to again.
+        let mut text = vec![0; n * 12_000 + 1];
+        stdout.read_exact(&mut text).expect("lines come");
+        child.kill().expect("it can be killed");
+        stdout.read_to_end(&mut text).expect("the rest can be read");
+        child.wait().expect("it ends");
+        let metrics = influx::read(&text).expect("whole lines only");
+        cut += usize::from(metrics.len() < 5000);
+    }
+    println!("{cut} of 30 gathers were cut off");
+    assert!(cut > 15, "{cut} of 30 gathers were cut off");
+}
+
 /// A disk that is full may have room again: the plugin says so and stays.
 #[test]
 fn stdout_is_a_full_disk() {

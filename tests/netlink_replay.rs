@@ -123,6 +123,41 @@ fn false_lengths_never_read_past_the_end() {
     }
 }
 
+/// A later kernel has attributes that nobody here has heard of, of any length, before and behind the known ones.
+#[test]
+fn unknown_attributes_change_nothing() {
+    let unknown: Vec<u8> = [0_usize, 1, 5, 300]
+        .iter()
+        .flat_map(|length| {
+            let mut attribute = u16::try_from(4 + length).unwrap().to_ne_bytes().to_vec();
+            attribute.extend(0x3ff0_u16.to_ne_bytes());
+            attribute.resize((4 + length).next_multiple_of(4), 0xa5);
+            attribute
+        })
+        .collect();
+    for protocol in LISTED {
+        let fixed = if matches!(protocol, Protocol::Unix | Protocol::Packet) { 16 + 16 } else { 16 + 72 };
+        let streams = recording(protocol);
+        let later = streams.iter().map(|stream| {
+            let (mut rest, mut later) = (stream.as_slice(), Vec::new());
+            while !rest.is_empty() {
+                let length = u32::from_ne_bytes(*rest.first_chunk().unwrap()) as usize;
+                let (message, tail) = rest.split_at(length.next_multiple_of(4).min(rest.len()));
+                rest = tail;
+                // What is shorter is the end of the dump.
+                let (head, attributes) = message.split_at(fixed.min(message.len()));
+                let between = if head.len() < fixed { &[][..] } else { &unknown };
+                let message = [head, between, attributes, between].concat();
+                later.extend(u32::try_from(message.len()).unwrap().to_ne_bytes());
+                later.extend(&message[4..]);
+            }
+            later
+        });
+        let later: Vec<Vec<u8>> = later.collect();
+        assert_eq!(replay(protocol, &later).unwrap(), replay(protocol, &streams).unwrap(), "{protocol}");
+    }
+}
+
 proptest! {
     #[test]
     fn garbage_never_panics(garbage: Vec<u8>, changes: Vec<(prop::sample::Index, u8)>) {

@@ -1,5 +1,5 @@
 //! What has to hold for any bytes, with inputs made by proptest: of nothing, and of the fixtures' files cut, spliced and
-//! spoilt. The fuzz targets run the same checks (fuzz/README.md).
+//! spoilt. The fuzz targets run the same checks (`fuzz/run`).
 
 #![cfg(target_os = "linux")]
 

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use telegraf_execd_network::inputs::socketstat::interfaces::{Interfaces, Names};
-use telegraf_execd_network::netlink::channel::Channel;
 use telegraf_execd_network::inputs::socketstat::netlink::dump::Dump;
-use telegraf_execd_network::netlink::message::{Messages, number};
 use telegraf_execd_network::inputs::socketstat::netlink::rows::Rows;
 use telegraf_execd_network::inputs::socketstat::socket::Protocol;
+use telegraf_execd_network::netlink::channel::Channel;
+use telegraf_execd_network::netlink::message::{Messages, number};
 
 use super::pick;
 use super::written::Written;
