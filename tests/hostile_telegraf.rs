@@ -9,6 +9,7 @@ mod influx;
 mod support;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use influx::{Metric, Value};
 use support::execd::{command, dir, fixture};
@@ -47,24 +48,28 @@ const PATHS: &[&str] = &[
     "@abstract\\000",
 ];
 
-#[test]
-fn hostile_names_arrive_as_one_metric_each() {
-    let Some(telegraf) = telegraf_in_own_network("hostile_names_arrive_as_one_metric_each") else { return };
-    let dir = dir();
+/// An ss and a /proc with odd names; returns the latter.
+fn hostile_host(dir: &Path) -> PathBuf {
     let rows: String =
         (10..).zip(PATHS).map(|(inode, path)| format!("u_str 0 0 {path} {inode} * 0\\n")).collect();
     let header = "Netid Recv-Q Send-Q Local Address:Port Peer Address:Port\\n";
-    fake(dir.path(), "ss", &format!("printf '{header}{rows}'\n"));
+    fake(dir, "ss", &format!("printf '{header}{rows}'\n"));
     let dev = fs::read_to_string(fixture("net-kernel-6.18").join("proc/net/dev")).expect("a recorded file");
     let mut dev: Vec<u8> = dev.split_inclusive('\n').take(2).flat_map(str::bytes).collect();
     for name in [&b"eth0"[..], b"eth0:1", b"a,b=c", b"end\\", b"\xff", b"\"", b"x\x0by", b"#"] {
         dev.extend_from_slice(name);
         dev.extend_from_slice(b": 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
     }
-    fs::create_dir_all(dir.path().join("proc/net")).expect("a directory");
-    fs::write(dir.path().join("proc/net/dev"), dev).expect("it can be written");
-    let proc = dir.path().join("proc");
+    fs::create_dir_all(dir.join("proc/net")).expect("a directory");
+    fs::write(dir.join("proc/net/dev"), dev).expect("it can be written");
+    dir.join("proc")
+}
 
+#[test]
+fn hostile_names_arrive_as_one_metric_each() {
+    let Some(telegraf) = telegraf_in_own_network("hostile_names_arrive_as_one_metric_each") else { return };
+    let dir = dir();
+    let proc = hostile_host(dir.path());
     let once =
         command(dir.path(), CONFIG).arg("--once").env("HOST_PROC", &proc).output().expect("the plugin runs");
     assert_eq!(String::from_utf8_lossy(&once.stderr), "");
@@ -170,6 +175,15 @@ fn corpus() -> Vec<Point<'static>> {
     {
         points.push(("cpu", vec![], vec![("value", number(1))], time));
     }
+    points.extend(odd_names());
+    points.extend(odd_texts());
+    points
+}
+
+/// Those with something to escape in a name, key or tag.
+fn odd_names() -> Vec<Point<'static>> {
+    let number = metric::Value::Signed;
+    let mut points = Vec::new();
     let east = ("region", "east");
     for (name, tags, key) in [
         ("cpu load", vec![east], "value"),
@@ -197,6 +211,14 @@ fn corpus() -> Vec<Point<'static>> {
     for value in ["\\ east", "\\,,=east", "eas\\ t", "eas\\t", "east west", "east,west", "east\\ "] {
         points.push(("cpu", vec![("regions", value)], vec![("value", number(1))], 0));
     }
+    points
+}
+
+/// Those with something to escape in a text.
+fn odd_texts() -> Vec<Point<'static>> {
+    let number = metric::Value::Signed;
+    let text = |text: &'static str| metric::Value::Text(text.as_bytes());
+    let mut points = Vec::new();
     for value in [
         "1970-01-01 00:00:00 +0000 UTC",
         "1",

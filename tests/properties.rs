@@ -187,13 +187,13 @@ macro_rules! properties {
 }
 
 properties! {
-    ss_table, true, |path| path.contains("/ss/") && path.ends_with(".txt");
+    ss_table, true, |path| path.contains("/ss/") && !path.ends_with("err");
     socket_netstat, true, |path| path.contains("sockets/netstat/");
     net_netstat, false, |path| path.contains("-net/netstat/");
     proc_dev, false, |path| path.ends_with("net/dev");
     proc_snmp, false, |path| path.ends_with("net/snmp");
     proc_sockets, true, |path| path.starts_with("proc_net/") && !path.contains('.');
-    netlink, true, |path| path.ends_with(".bin");
+    netlink, true, |path| path.starts_with("netlink/") && path.contains('-');
     configuration, false, |path| path.ends_with("plugin.conf");
     globs, false, |path| path.ends_with("plugin.conf");
     values, false, |path| path.ends_with("plugin.conf");

@@ -104,6 +104,13 @@ impl Execd {
         }
     }
 
+    /// A gather of [`NET`] alone, to show that the plugin is well.
+    pub fn is_well(&mut self) {
+        while self.stdout.try_recv().is_ok() {}
+        self.send(b"\n");
+        assert!(self.line().starts_with("net,"));
+    }
+
     /// The process id.
     pub fn pid(&self) -> i32 {
         pid(&self.child).as_raw()

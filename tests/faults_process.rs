@@ -1,0 +1,285 @@
+//! The plugin as a process: signals at any moment, stops, a clock that is set back, limits that are reached, no privilege.
+
+#![cfg(target_os = "linux")]
+
+#[path = "../fuzz/src/influx.rs"]
+mod influx;
+mod support;
+
+use std::fs;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use support::execd::{ANSWER, Execd, NET, SOCKETS, children, command, dir, fixture};
+use support::unprivileged::{as_nobody, find, unprivileged};
+use support::{fake, hanging_pids, hanging_ss, namespace, running, skipped, wait_until, write};
+
+/// Signals that come while the loader runs, while the handlers are installed, or later. Before the program's own first
+/// instruction there is nobody to catch one, so some of the earliest may kill it; none for which it has a handler.
+#[test]
+fn signals_in_the_first_milliseconds() {
+    let dir = dir();
+    let mut killed = Vec::new();
+    for n in 0..300_usize {
+        let mut plugin = Execd::start(dir.path(), NET);
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_micros(n as u64 * 20) {
+            std::hint::spin_loop();
+        }
+        let stands = catches_triggers(plugin.pid());
+        plugin.signal([Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGHUP][n % 3]);
+        plugin.stdin = None;
+        let (status, stdout, stderr) = plugin.finish();
+        if status.code().is_none() {
+            assert!(!stands, "killed by a signal for which it has a handler: {status}");
+            killed.push(n * 20);
+            continue;
+        }
+        assert_eq!(status.code(), Some(0));
+        assert!(stdout.len() <= 1 && stderr.is_empty(), "{stdout:#?} {stderr:#?}");
+    }
+    println!(
+        "{} of 300 were killed before their first instruction, the last after {:?} us",
+        killed.len(),
+        killed.last()
+    );
+}
+
+/// Whether a process has handlers for the signals that are triggers.
+fn catches_triggers(pid: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("SigCgt");
+    let caught = u64::from_str_radix(caught.trim(), 16).expect("a number");
+    [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGHUP]
+        .iter()
+        .all(|signal| caught & (1 << (*signal as i32 - 1)) != 0)
+}
+
+#[test]
+fn ten_thousand_signals() {
+    let dir = dir();
+    let mut plugin = Execd::start(dir.path(), NET);
+    plugin.is_well();
+    let (descriptors, memory) = (plugin.descriptors(), plugin.memory("VmHWM"));
+    for n in 0..10_000 {
+        plugin.signal([Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGHUP][n % 3]);
+    }
+    assert!(plugin.line().starts_with("net,"));
+    plugin.is_well();
+    assert_eq!(plugin.descriptors(), descriptors);
+    assert!(plugin.memory("VmHWM") - memory < 1024);
+    let (status, _, stderr) = plugin.eof();
+    assert_eq!((status.code(), stderr.len()), (Some(0), 0), "{stderr:#?}");
+}
+
+#[test]
+fn stopped_and_continued() {
+    let dir = dir();
+    let mut plugin = Execd::start(dir.path(), NET);
+    plugin.is_well();
+    plugin.signal(Signal::SIGSTOP);
+    plugin.send(b"\n\n\n");
+    assert!(
+        plugin.stdout.recv_timeout(Duration::from_millis(300)).is_err(),
+        "it gathers while it is stopped"
+    );
+    plugin.signal(Signal::SIGCONT);
+    assert!(plugin.line().starts_with("net,"));
+    plugin.is_well();
+    assert_eq!(plugin.eof().0.code(), Some(0));
+}
+
+/// Stopped beyond the deadline of the program that it runs: the run has failed by then, and the next one is good.
+#[test]
+fn stopped_in_a_run_of_ss() {
+    let dir = dir();
+    hanging_ss(dir.path());
+    let mut plugin = Execd::start(dir.path(), &format!("{}{NET}", SOCKETS.replace("60s", "500ms")));
+    plugin.send(b"\n");
+    let pids = hanging_pids(dir.path());
+    plugin.signal(Signal::SIGSTOP);
+    thread::sleep(Duration::from_secs(1));
+    plugin.signal(Signal::SIGCONT);
+    assert!(plugin.line().starts_with("net,"));
+    assert!(plugin.complaint().contains("timed out"));
+    wait_until("no process is left", || !pids.iter().any(|pid| running(*pid)));
+    fake(dir.path(), "ss", ANSWER);
+    assert_eq!(plugin.gather().len(), 1);
+}
+
+/// The clock of the whole machine, set back and forth while the plugin gathers: deadlines and the timer do not see it. Only root
+/// of a machine may set it; a time namespace has clocks of its own, but not this one. So a library in front of the plugin says
+/// what time it is.
+#[test]
+fn the_clock_set_back() {
+    let Some(library) = fake_clock() else {
+        skipped("needs a C compiler for a clock that goes backwards");
+        return;
+    };
+    let dir = dir();
+    fake(dir.path(), "ss", ANSWER);
+    let mut plugin = command(dir.path(), &format!("{}{NET}", SOCKETS.replace("60s", "20s")));
+    plugin.env("LD_PRELOAD", library.path().join("clock.so")).args(["--poll-interval", "50ms"]);
+    plugin.env("CLOCK_FILE", dir.path().join("clock"));
+    let plugin = Execd::spawn(plugin);
+    let mut times = Vec::new();
+    for offset in [0_i64, -3600, 3600, -1_000_000_000, 0] {
+        write(dir.path(), "clock", &offset.to_string());
+        // What was gathered before the clock changed may still come.
+        for _ in 0..4 {
+            let lines = plugin.gathered();
+            assert_eq!(lines.len(), 1, "at {offset} s: {lines:#?}");
+            times.push(
+                influx::read(format!("{}\n", lines[0]).as_bytes()).expect("line protocol")[0].time
+                    / 1_000_000_000,
+            );
+        }
+    }
+    let now = times[0];
+    for offset in [-3600, 3600, -1_000_000_000] {
+        assert!(times.iter().any(|time| (time - now - offset).abs() < 1000), "{offset}: {times:?}");
+    }
+    let (status, _, stderr) = plugin.eof();
+    assert_eq!((status.code(), stderr.len()), (Some(0), 0), "{stderr:#?}");
+}
+
+/// A library that moves `CLOCK_REALTIME` by the seconds in the file `CLOCK_FILE`; `None` without a C compiler.
+fn fake_clock() -> Option<tempfile::TempDir> {
+    const SOURCE: &str = r#"
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    long result = syscall(SYS_clock_gettime, clock, time);
+    const char *path = getenv("CLOCK_FILE");
+    FILE *file = clock == CLOCK_REALTIME && path ? fopen(path, "r") : NULL;
+    long offset;
+    if (file) {
+        if (fscanf(file, "%ld", &offset) == 1) time->tv_sec += offset;
+        fclose(file);
+    }
+    return (int)result;
+}
+"#;
+    let dir = dir();
+    write(dir.path(), "clock.c", SOURCE);
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o", "clock.so", "clock.c"]).current_dir(dir.path());
+    compiler.status().is_ok_and(|status| status.success()).then_some(dir)
+}
+
+/// Sets a soft limit of a running process, as the user that it runs as.
+fn limit(mut prlimit: Command, pid: i32, resource: &str, limit: u64) {
+    let status = prlimit.args([format!("--pid={pid}"), format!("--{resource}={limit}:")]).status();
+    assert!(status.expect("util-linux is installed").success(), "prlimit --{resource}={limit}");
+}
+
+#[test]
+fn no_more_descriptors() {
+    let dir = dir();
+    fake(dir.path(), "ss", ANSWER);
+    let mut plugin = Execd::start(dir.path(), &format!("{SOCKETS}{NET}"));
+    assert_eq!(plugin.gather().len(), 1);
+    let descriptors = plugin.descriptors();
+    // From not one more to enough: what needs more fails and says so, and all is well again afterwards.
+    let mut failed = 0;
+    for most in 3..32 {
+        limit(Command::new("prlimit"), plugin.pid(), "nofile", most);
+        plugin.send(b"\n");
+        thread::sleep(Duration::from_millis(100));
+        limit(Command::new("prlimit"), plugin.pid(), "nofile", 1024);
+        // What was gathered at last without the limit ends with this.
+        plugin.gather();
+        thread::sleep(Duration::from_millis(50));
+        let said: Vec<_> = plugin.stderr.try_iter().collect();
+        while plugin.stdout.try_recv().is_ok() {}
+        assert!(
+            said.iter().all(|line| line.starts_with("E! ") && line.contains("Too many open files")),
+            "{said:#?}"
+        );
+        failed += usize::from(!said.is_empty());
+        assert_eq!(plugin.gather().len(), 1, "after {most}");
+        assert_eq!(plugin.descriptors(), descriptors, "after {most}");
+        assert!(children(plugin.pid()).is_empty(), "after {most}");
+    }
+    assert!((5..29).contains(&failed), "{failed} gathers of 29 lacked descriptors");
+}
+
+/// The limit of processes is one of a user, and root has none.
+#[test]
+fn no_more_processes() {
+    let dir = dir();
+    fake(dir.path(), "ss", ANSWER);
+    let mut plugin = unprivileged(dir.path());
+    plugin
+        .args(["--config", &write(dir.path(), "plugin.conf", &format!("{SOCKETS}{NET}"))])
+        .env("PATH", dir.path());
+    let recorded = dir.path().join("proc/net");
+    fs::create_dir_all(&recorded).expect("a directory");
+    fs::copy(fixture("net-kernel-6.18").join("proc/net/dev"), recorded.join("dev")).expect("a recorded file");
+    plugin.env("HOST_PROC", dir.path().join("proc")).env("HOST_SYS", "/nonexistent");
+    plugin.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut plugin = Execd::spawn(plugin);
+    assert_eq!(plugin.gather().len(), 1);
+    for _ in 0..2 {
+        limit(as_nobody(&find("prlimit")), plugin.pid(), "nproc", 1);
+        assert_eq!(plugin.gather(), [""; 0]);
+        let said = plugin.complaint();
+        assert!(
+            said.starts_with("E! [inputs.socketstat] ss ") && said.contains("temporarily unavailable"),
+            "{said}"
+        );
+        limit(as_nobody(&find("prlimit")), plugin.pid(), "nproc", 10_000);
+        assert_eq!(plugin.gather().len(), 1);
+    }
+    assert!(plugin.eof().2.is_empty());
+}
+
+/// As nobody, without a capability and without a way to any, in a network namespace: the same metrics as root's.
+#[test]
+fn no_privilege_is_needed() {
+    if !namespace::enter("no_privilege_is_needed") {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
+    let server = listener.accept().expect("the other end").0;
+    let udp = UdpSocket::bind("[::1]:0").expect("a socket");
+    udp.connect("[::1]:9").expect("it connects");
+    let dir = dir();
+    let mut gathered = Vec::new();
+    for source in ["netlink", "ss", "procfs"] {
+        let config = format!(
+            "[[inputs.socketstat]]\n  protocols = [\"tcp\", \"udp\"]\n  source = \"{source}\"\n[[inputs.net]]\n  interfaces = [\"*\"]\n"
+        );
+        let config = write(dir.path(), "plugin.conf", &config);
+        let mut of_both = Vec::new();
+        for mut plugin in [support::plugin(), unprivileged(dir.path())] {
+            plugin
+                .args(["--once", "--config", &config])
+                .env("PATH", std::env::var_os("PATH").expect("PATH is set"));
+            let output = plugin.output().expect("the plugin runs");
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{stderr}");
+            let text = String::from_utf8(output.stdout).expect("UTF-8");
+            let mut lines: Vec<String> =
+                text.lines().map(|line| line.rsplit_once(' ').expect("a time").0.to_owned()).collect();
+            lines.sort();
+            of_both.push(lines);
+        }
+        assert_eq!(of_both[0], of_both[1], "{source}");
+        assert!(
+            of_both[0].iter().filter(|line| line.starts_with("socketstat,")).count() >= 3,
+            "{of_both:#?}"
+        );
+        gathered.push(of_both.swap_remove(0).len());
+    }
+    println!("{gathered:?} metrics of netlink, ss and procfs");
+    drop((client, server, udp));
+}
