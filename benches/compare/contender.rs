@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::measure::{self, Sample};
+use crate::measure::{Sample, Turns};
 use crate::{Result, setup};
 
 /// The binary under test.
@@ -94,7 +94,7 @@ impl Contenders {
     }
 
     /// Whether it takes part.
-    pub fn has(&self, contender: Contender) -> bool {
+    fn has(&self, contender: Contender) -> bool {
         self.peer.is_some() || !matches!(contender, PeerSockets | PeerNet)
     }
 
@@ -114,33 +114,47 @@ impl Contenders {
         Ok(command)
     }
 
-    /// Runs it among `size` sockets or interfaces.
-    pub fn run(&self, contender: Contender, size: usize) -> Result<Sample> {
+    /// One round of those of `who` that are there, among `size` sockets or interfaces.
+    pub fn round(&self, who: &[Contender], size: usize) -> Result<Vec<(Contender, Sample)>> {
+        let mut present = Vec::new();
+        for &contender in who.iter().filter(|contender| self.has(**contender)) {
+            present.push((contender, self.turns(contender, size)?));
+        }
         // Long enough to measure where one gather is short.
-        let times = u32::try_from((50_000 / size.max(1)).clamp(3, 50))?;
-        match contender {
-            Ss => measure::program(Command::new("ss").args(["-in", "--tcp"]), times),
-            KernelDump => dump(times),
-            PeerSockets | OursSs | OursNetlink | PeerNet => {
-                measure::plugin(&mut self.plugin(contender)?, times, size)
+        let turns = u32::try_from((50_000 / size.max(1)).clamp(4, 50))?;
+        for _ in 0..turns {
+            for (contender, turn) in &mut present {
+                turn.take().map_err(|error| format!("{} at {size}: {error}", contender.name()))?;
             }
+        }
+        let finish = |(contender, turn): (Contender, Turns)| {
+            let mut sample = turn.finish(turns)?;
+            // The dump is this benchmark's own process.
+            sample.memory = sample.memory.filter(|_| contender != KernelDump);
+            Ok((contender, sample))
+        };
+        present.into_iter().map(finish).collect()
+    }
+
+    fn turns(&self, contender: Contender, size: usize) -> Result<Turns> {
+        match contender {
+            Ss => {
+                let mut command = Command::new("ss");
+                command.args(["-in", "--tcp"]);
+                Ok(Turns::of_program(command))
+            }
+            KernelDump => {
+                let mut command = Command::new(env::current_exe()?);
+                command.arg("dump");
+                Turns::of_plugin(command, 1)
+            }
+            PeerSockets | OursSs | OursNetlink | PeerNet => Turns::of_plugin(self.plugin(contender)?, size),
             // And the line with the protocol statistics, which Telegraf has dropped.
-            OursNet => measure::plugin(&mut self.plugin(contender)?, times, size + 1),
+            OursNet => Turns::of_plugin(self.plugin(contender)?, size + 1),
         }
     }
 }
 
 fn path(directory: &Path, contender: Contender) -> PathBuf {
     directory.join(format!("{contender:?}.conf"))
-}
-
-/// The start of the process that dumps is measured apart and left out.
-fn dump(times: u32) -> Result<Sample> {
-    let run = |times: u32| {
-        let mut command = Command::new(env::current_exe()?);
-        measure::program(command.args(["dump", &times.to_string()]), 1)
-    };
-    let (start, whole) = (run(0)?, run(times)?);
-    let each = |whole: f64, start: f64| (whole - start) / f64::from(times);
-    Ok(Sample { cpu: each(whole.cpu, start.cpu), wall: each(whole.wall, start.wall), memory: None })
 }

@@ -1,5 +1,6 @@
 //! The least that a list of TCP sockets with their counters can cost: the kernel's dump, received and thrown away.
 
+use std::io::stdin;
 use std::os::fd::AsRawFd as _;
 
 use nix::sys::socket::{
@@ -15,12 +16,13 @@ use crate::Result;
 /// `NLMSG_DONE` with its errno.
 const LAST: usize = 20;
 
-/// Dumps the sockets that ss lists, `times` times.
-pub fn dump(times: usize) -> Result<()> {
+/// Dumps the sockets that ss lists at each newline on stdin, and answers with a newline.
+pub fn dump() -> Result<()> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkSockDiag)?;
     let mut buffer = vec![0; 64 * 1024];
-    for _ in 0..times {
+    for trigger in stdin().lines() {
+        trigger?;
         for family in families(Protocol::Tcp) {
             let request = encode(Protocol::Tcp, *family, state::listed(Protocol::Tcp), 1);
             sendto(socket.as_raw_fd(), &request, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
@@ -31,6 +33,7 @@ pub fn dump(times: usize) -> Result<()> {
                 }
             }
         }
+        println!();
     }
     Ok(())
 }

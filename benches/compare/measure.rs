@@ -65,40 +65,82 @@ pub fn milliseconds_since(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 
-/// Runs a program to its end, `times` times.
-pub fn program(command: &mut Command, times: u32) -> Result<Sample> {
-    let start = Instant::now();
-    let (walls, cpu) = cpu_of(|| {
-        for _ in 0..times {
-            ended("a contender", command.stdin(Stdio::null()).stdout(Stdio::null()).status()?)?;
-        }
-        Ok(milliseconds_since(start))
-    })?;
-    Ok(Sample { cpu: cpu / f64::from(times), wall: walls / f64::from(times), memory: None })
+/// A contender in a round, in which each takes many turns: so what else the machine does meets all of them alike.
+pub enum Turns {
+    /// A program that is run once a turn.
+    Program {
+        /// What to run.
+        command: Command,
+        /// Its CPU time so far.
+        cpu: f64,
+        /// Its wall time so far.
+        wall: f64,
+    },
+    /// A plugin that runs on and gathers once a turn.
+    Plugin {
+        /// The running plugin.
+        session: Session,
+        /// Its lines a gather.
+        lines: usize,
+        /// Resident memory before the first turn, in MB.
+        idle: f64,
+        /// The CPU time of a start and an end without a gather: left out of the result.
+        start_and_end: f64,
+        /// The wall time of its gathers so far.
+        wall: f64,
+    },
 }
 
-/// Has a plugin gather `times` times `lines` lines. Its start and end are measured apart and left out.
-pub fn plugin(command: &mut Command, times: u32, lines: usize) -> Result<Sample> {
-    let (idle, start_and_end) = cpu_of(|| {
-        let session = Session::start(command)?;
-        std::thread::sleep(SETTLED);
-        let idle = session.megabytes("VmRSS")?;
-        session.end()?;
-        Ok(idle)
-    })?;
-    let ((wall, memory), cpu) = cpu_of(|| {
-        let mut session = Session::start(command)?;
-        let mut wall = 0.0;
-        for _ in 0..times {
-            wall += session.gather(lines)?;
+impl Turns {
+    /// Those of a program.
+    pub const fn of_program(command: Command) -> Self {
+        Self::Program { command, cpu: 0.0, wall: 0.0 }
+    }
+
+    /// Those of a plugin that writes `lines` lines a gather.
+    pub fn of_plugin(mut command: Command, lines: usize) -> Result<Self> {
+        let (idle, start_and_end) = cpu_of(|| {
+            let session = Session::start(&mut command)?;
+            std::thread::sleep(SETTLED);
+            let idle = session.megabytes("VmRSS")?;
+            session.end()?;
+            Ok(idle)
+        })?;
+        Ok(Self::Plugin { session: Session::start(&mut command)?, lines, idle, start_and_end, wall: 0.0 })
+    }
+
+    /// Takes one.
+    pub fn take(&mut self) -> Result<()> {
+        match self {
+            Self::Program { command, cpu, wall } => {
+                let start = Instant::now();
+                command.stdin(Stdio::null()).stdout(Stdio::null());
+                let (status, used) = cpu_of(|| Ok(command.status()?))?;
+                ended("a contender", status)?;
+                *cpu += used;
+                *wall += milliseconds_since(start);
+            }
+            Self::Plugin { session, lines, wall, .. } => *wall += session.gather(*lines)?,
         }
-        std::thread::sleep(SETTLED);
-        let memory = Memory { idle, peak: session.megabytes("VmHWM")?, after: session.megabytes("VmRSS")? };
-        session.end()?;
-        Ok((wall, memory))
-    })?;
-    let times = f64::from(times);
-    Ok(Sample { cpu: (cpu - start_and_end) / times, wall: wall / times, memory: Some(memory) })
+        Ok(())
+    }
+
+    /// The mean of the `turns` that were taken. Only now has a plugin's CPU time been counted.
+    pub fn finish(self, turns: u32) -> Result<Sample> {
+        let turns = f64::from(turns);
+        match self {
+            Self::Program { cpu, wall, .. } => {
+                Ok(Sample { cpu: cpu / turns, wall: wall / turns, memory: None })
+            }
+            Self::Plugin { session, idle, start_and_end, wall, .. } => {
+                std::thread::sleep(SETTLED);
+                let (peak, after) = (session.megabytes("VmHWM")?, session.megabytes("VmRSS")?);
+                let ((), cpu) = cpu_of(|| session.end())?;
+                let memory = Some(Memory { idle, peak, after });
+                Ok(Sample { cpu: (cpu - start_and_end) / turns, wall: wall / turns, memory })
+            }
+        }
+    }
 }
 
 /// A plugin that gathers at each newline on its stdin.

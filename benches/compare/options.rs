@@ -10,8 +10,8 @@ pub enum Role {
     Measure(Options),
     /// Hold so many connected TCP sockets until stdin ends.
     Hold(usize),
-    /// Dump the kernel's table of TCP sockets so many times.
-    Dump(usize),
+    /// Dump the kernel's table of TCP sockets at each newline on stdin.
+    Dump,
 }
 
 /// What to measure.
@@ -61,7 +61,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Role> {
             // `cargo bench` passes it to every benchmark.
             Long("bench") => {}
             Value(role) if role == "hold" => return Ok(Role::Hold(parser.value()?.parse()?)),
-            Value(role) if role == "dump" => return Ok(Role::Dump(parser.value()?.parse()?)),
+            Value(role) if role == "dump" => return Ok(Role::Dump),
             other => return Err(other.unexpected().into()),
         }
     }

@@ -76,7 +76,6 @@ fn interfaces(options: &Options, contenders: &Contenders, results: &mut Results)
     Ok(())
 }
 
-/// The contenders take turns, so that what else the machine does meets them all.
 fn rounds(
     options: &Options,
     contenders: &Contenders,
@@ -86,10 +85,7 @@ fn rounds(
 ) -> Result<()> {
     for round in 1..=options.rounds {
         eprintln!("round {round} of {} at {size}", options.rounds);
-        for &contender in who.iter().filter(|contender| contenders.has(**contender)) {
-            let sample = contenders
-                .run(contender, size)
-                .map_err(|error| format!("{} at {size}: {error}", contender.name()))?;
+        for (contender, sample) in contenders.round(who, size)? {
             results.samples.entry((contender, size)).or_default().push(sample);
         }
     }

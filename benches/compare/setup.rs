@@ -94,7 +94,7 @@ pub fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// What a program says in one line on stdout, `not known` where it is not there.
+/// What a program says on stdout, `not known` where it is not there.
 pub fn says(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let line = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());

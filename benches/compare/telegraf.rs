@@ -47,7 +47,7 @@ pub fn measure(contenders: &Contenders, sockets: usize, rounds: usize) -> Result
             config.display()
         )
     };
-    let version = setup::says(&telegraf.display().to_string(), &["--version"]);
+    let version = version(&telegraf);
     let mut result = EndToEnd { sockets, version, native: Vec::new(), ss: Vec::new(), netlink: Vec::new() };
     for _ in 0..rounds {
         // An input that gathers nothing in this time: what Telegraf costs by itself.
@@ -65,6 +65,14 @@ pub fn measure(contenders: &Contenders, sockets: usize, rounds: usize) -> Result
         result.netlink.push(gather(&execd(Contender::OursNetlink))?);
     }
     Ok(Some(result))
+}
+
+/// As Go has noted it in the binary: Telegraf itself knows it only where its makefile built it.
+fn version(telegraf: &Path) -> String {
+    let noted = setup::says("go", &["version", "-m", &telegraf.to_string_lossy()]);
+    let module = noted.lines().find_map(|line| line.split_once("github.com/influxdata/telegraf\tv"));
+    let version = module.and_then(|(_, rest)| rest.split_whitespace().next());
+    version.map_or_else(|| setup::says(&telegraf.to_string_lossy(), &["--version"]), str::to_owned)
 }
 
 /// Runs Telegraf for some intervals: how many metrics it has written, and the CPU of all in milliseconds.
