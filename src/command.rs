@@ -26,8 +26,6 @@ const STDERR_KEPT: usize = 1024;
 const CHUNK: usize = 64 * 1024;
 #[cfg(target_os = "linux")]
 const PIPE: i32 = 1024 * 1024;
-/// How long the pipe fills up before it is read again.
-const REFILL: Duration = Duration::from_millis(1);
 /// How long a killed child may take to vanish before it is left for the next run to reap.
 const REAP: Duration = Duration::from_secs(1);
 
@@ -313,11 +311,6 @@ impl Pipes {
                     return Err(CommandError::TooMuch(limit / (1024 * 1024)));
                 }
                 on_output(part).map_err(CommandError::Rejected)?;
-                if read < chunk.len() {
-                    // Emptied: a wait for more of it than the child's next write saves both of us a change of
-                    // context for each 4 KiB that it prints.
-                    std::thread::sleep(REFILL.min(deadline.saturating_duration_since(Instant::now())));
-                }
             }
             if let Some(read) = read_some(&mut self.stderr, &mut chunk)? {
                 let room = STDERR_KEPT.saturating_sub(self.stderr_kept.len());
