@@ -18,6 +18,7 @@ pub mod metric;
 #[cfg(target_os = "linux")]
 pub mod netlink;
 pub mod netstat;
+pub mod number;
 pub mod output;
 pub mod platform;
 pub mod program;

@@ -10,13 +10,6 @@ pub fn cells(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(u8::is_ascii_whitespace).filter(|cell| !cell.is_empty())
 }
 
-/// An unsigned decimal number without a sign. `None` where the cell is anything else or passes 64 bits.
-#[must_use]
-pub fn number(cell: &[u8]) -> Option<u64> {
-    let digits = cell.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(cell).ok().filter(|_| digits)?.parse().ok()
-}
-
 /// The first line of an output that says something, kept to quote it where it turns out to be foreign.
 #[derive(Debug, Default)]
 pub struct FirstLine(Option<Vec<u8>>);

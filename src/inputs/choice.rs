@@ -1,6 +1,10 @@
 //! Which source an input reads: the one that its section names, or with `auto` the first that works.
 
+use std::time::Duration;
+
 use super::{Context, Environment};
+use crate::config::OptionError;
+use crate::config::duration::GoDuration;
 use crate::logger::quote;
 use crate::platform::Platform;
 
@@ -36,11 +40,39 @@ pub(super) struct Chosen<S: ?Sized + 'static, G: 'static> {
 }
 
 impl<S: ?Sized, G> Choice<S, G> {
+    /// What the options `timeout`, `netstat_platform` and `source` ask for, which every input has; the first is
+    /// also returned.
+    ///
+    /// # Errors
+    /// When one of them has a value that is not allowed.
+    pub(super) fn of_options(
+        registry: &'static [Registration<S, G>],
+        timeout: GoDuration,
+        platform: Option<&str>,
+        source: &str,
+        environment: &Environment,
+    ) -> Result<(Self, Duration), OptionError> {
+        let fault = |key: &str, message| OptionError { key: key.to_owned(), message };
+        let GoDuration(timeout) = timeout;
+        if timeout.is_zero() {
+            return Err(fault("timeout", String::from("must be more than 0, for instance \"1s\"")));
+        }
+        let platform = Platform::of_option(platform).map_err(|message| fault("netstat_platform", message))?;
+        let choice =
+            Self::new(registry, source, environment, platform).map_err(|message| fault("source", message))?;
+        Ok((choice, timeout))
+    }
+
+    /// Whose netstat it is that a source may run.
+    pub(super) fn platform(&self) -> Option<Platform> {
+        self.context.platform
+    }
+
     /// The choice of the option `source`.
     ///
     /// # Errors
     /// When it names no source.
-    pub(super) fn new(
+    fn new(
         registry: &'static [Registration<S, G>],
         name: &str,
         environment: &Environment,

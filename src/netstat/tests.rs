@@ -1,18 +1,10 @@
-use super::{FirstLine, cells, number};
+use super::{FirstLine, cells};
 
 #[test]
 fn cells_are_what_white_space_separates() {
     let all = |line| cells(line).collect::<Vec<_>>();
     assert_eq!(all(b"  tcp4\t 0  *.22 \r"), [&b"tcp4"[..], b"0", b"*.22"]);
     assert!(all(b" \t\r").is_empty());
-}
-
-#[test]
-fn numbers_are_plain_and_fit_64_bits() {
-    assert_eq!(number(b"18446744073709551615"), Some(u64::MAX));
-    for bad in [&b"18446744073709551616"[..], b"", b"-", b"-1", b"+1", b"1k", b"\xff", b"0x1"] {
-        assert_eq!(number(bad), None, "{bad:?}");
-    }
 }
 
 #[test]

@@ -79,21 +79,17 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
     let fault = |key: &str, message| section.error(&OptionError { key: key.to_owned(), message });
     let interfaces =
         Globs::compile(&options.interfaces.0, "").map_err(|error| fault("interfaces", error.to_string()))?;
-    let GoDuration(timeout) = options.timeout;
-    if timeout.is_zero() {
-        return Err(fault("timeout", String::from("must be more than 0, for instance \"1s\"")));
-    }
-    let platform = Platform::of_option(options.netstat_platform.as_deref())
-        .map_err(|message| fault("netstat_platform", message))?;
-    let choice = Choice::new(SOURCES, &options.source, environment, platform)
-        .map_err(|message| fault("source", message))?;
+    let platform = options.netstat_platform.as_deref();
+    let (choice, timeout) =
+        Choice::of_options(SOURCES, options.timeout, platform, &options.source, environment)
+            .map_err(|error| section.error(&error))?;
     Ok(Box::new(Net {
         environment: environment.clone(),
         interfaces,
         protocols: !options.ignore_protocol_stats,
         timeout,
+        replay: choice.platform() != Platform::current(),
         choice,
-        replay: platform != Platform::current(),
         system: System::default(),
     }))
 }

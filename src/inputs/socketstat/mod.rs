@@ -25,7 +25,6 @@ use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};
 use crate::logger::{Level, quote};
 use crate::output::OutputError;
-use crate::platform::Platform;
 use socket::{Protocol, Socket};
 use source::{Note, Sink, Source, SourceError};
 use sources::SOURCES;
@@ -73,14 +72,10 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
     let options: Options = section.options()?;
     let fault = |key: &str, message| section.error(&OptionError { key: key.to_owned(), message });
     let protocols = protocols(&options.protocols.0).map_err(|message| fault("protocols", message))?;
-    let GoDuration(timeout) = options.timeout;
-    if timeout.is_zero() {
-        return Err(fault("timeout", String::from("must be more than 0, for instance \"1s\"")));
-    }
-    let platform = Platform::of_option(options.netstat_platform.as_deref())
-        .map_err(|message| fault("netstat_platform", message))?;
-    let choice = Choice::new(SOURCES, &options.source, environment, platform)
-        .map_err(|message| fault("source", message))?;
+    let platform = options.netstat_platform.as_deref();
+    let (choice, timeout) =
+        Choice::of_options(SOURCES, options.timeout, platform, &options.source, environment)
+            .map_err(|error| section.error(&error))?;
     if let Some(named) = choice.named()
         && let Some(never) = protocols.iter().find(|protocol| !named.gives.contains(protocol))
     {

@@ -6,7 +6,8 @@
 //! headers need not stand over their cells, so both are counted from the right.
 
 use crate::inputs::net::counters::{Counter, Counters};
-use crate::netstat::{FirstLine, cells, number};
+use crate::netstat::{FirstLine, cells};
+use crate::number::number;
 
 /// One interface's own row: the one whose network is `<Link>` or `<Link#N>`. The rows of its addresses split its
 /// counters (FreeBSD) or repeat them (the others).

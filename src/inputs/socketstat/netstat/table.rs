@@ -9,7 +9,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::inputs::socketstat::socket::{Protocol, Socket};
-use crate::netstat::{FirstLine, cells, number};
+use crate::netstat::{FirstLine, cells};
+use crate::number::number;
 
 /// Reads one run's output and hands on the sockets of one protocol.
 #[derive(Debug)]

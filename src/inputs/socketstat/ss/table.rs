@@ -13,6 +13,7 @@ use crate::inputs::socketstat::socket::{COUNTERS, Protocol, Socket};
 use crate::inputs::socketstat::source::{Note, Sink};
 use crate::lines::TOO_LONG;
 use crate::logger::quote;
+use crate::number::number;
 
 /// One table as it arrives, line by line.
 pub struct Table {
@@ -324,17 +325,6 @@ impl Words<'_> {
         self.skip_blanks();
         self.at..self.line.len()
     }
-}
-
-/// Digits only, below 2^64.
-fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |number, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        (digit < 10).then(|| number.checked_mul(10)?.checked_add(u64::from(digit)))?
-    })
 }
 
 /// Takes the [`COUNTERS`] from a line of details: words of the form `name:value` between blanks. ss has far more to
