@@ -20,7 +20,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 pub use global::{Global, KEYS as GLOBAL_OPTIONS, Strings};
 
-use crate::logger::{quote, shorten};
+use crate::quote::{quote, shorten};
 
 /// The name in messages of the configuration that is built in.
 pub const BUILT_IN: &str = "(built-in defaults)";

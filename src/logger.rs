@@ -4,15 +4,14 @@
 //! process. So lines are short, and a line that stderr has no room for is dropped.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::quote::cut;
+
 /// The longest log line, in bytes, with its end.
 const LONGEST_LINE: usize = 999;
-/// How much of a text from outside is shown, in bytes.
-const LONGEST_QUOTE: usize = 200;
 /// A message that repeats every gather is said the first time and then every so many times.
 const REPEAT: u64 = 60;
 
@@ -107,53 +106,6 @@ impl Logger {
         cut(&mut line, LONGEST_LINE - 1);
         line.push('\n');
         line
-    }
-}
-
-/// Text from outside, fit for a log line: quoted, control characters escaped, cut at 200 bytes.
-#[must_use]
-pub fn quote(text: &[u8]) -> String {
-    let mut quoted = String::from("\"");
-    // Escapes only make it longer, so more than this is never shown.
-    let (head, cut_off) = match text.get(..LONGEST_QUOTE) {
-        Some(head) if text.len() > LONGEST_QUOTE => (head, true),
-        _ => (text, false),
-    };
-    for c in String::from_utf8_lossy(head).chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => {
-                // Writing to a string does not fail.
-                let (Ok(()) | Err(_)) = write!(quoted, "{}", c.escape_default());
-            }
-            c => quoted.push(c),
-        }
-    }
-    let too_long = quoted.len() > LONGEST_QUOTE;
-    cut(&mut quoted, LONGEST_QUOTE);
-    quoted.push('"');
-    if cut_off || too_long {
-        quoted.push_str("...");
-    }
-    quoted
-}
-
-/// Text from outside that needs no quotes, cut at 200 bytes.
-#[must_use]
-pub fn shorten(text: &str) -> String {
-    let mut short = text.to_owned();
-    cut(&mut short, LONGEST_QUOTE);
-    if short.len() < text.len() {
-        short.push_str("...");
-    }
-    short
-}
-
-/// Shortens to at most `longest` bytes, between two characters.
-fn cut(text: &mut String, longest: usize) {
-    if text.len() > longest {
-        let end = (0..=longest).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-        text.truncate(end);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the netstat sources of both inputs share: cutting what it prints into cells.
 
-use crate::logger::quote;
+use crate::quote::quote;
 
 /// How many bytes of a foreign first line are kept: more than [`quote`] shows.
 const FIRST_LINE_KEPT: usize = 256;

@@ -1,6 +1,6 @@
 //! The systems whose netstat(1) is known, by the names that `netstat_platform` uses.
 
-use crate::logger::quote;
+use crate::quote::quote;
 
 /// A system whose netstat prints what Linux has in /proc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::command::{Children, Command, CommandError, find_program};
 use crate::lines::Lines;
-use crate::logger::quote;
+use crate::quote::quote;
 
 /// Why a run gave no output to rely on. The text is one line that names the command.
 #[derive(Debug, PartialEq, Eq, Error)]

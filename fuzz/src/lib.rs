@@ -27,7 +27,7 @@ use telegraf_execd_network::inputs::socketstat::socket::Protocol;
 use telegraf_execd_network::inputs::socketstat::ss::table::Table as SsTable;
 use telegraf_execd_network::inputs::{self, Environment};
 use telegraf_execd_network::lines::Lines;
-use telegraf_execd_network::logger::quote;
+use telegraf_execd_network::quote::quote;
 use written::Written;
 
 pub use encoder::line_protocol;

@@ -14,7 +14,7 @@ use regex::{Captures, Regex};
 use serde::de::{Deserialize, Deserializer, Visitor};
 use thiserror::Error;
 
-use crate::logger::quote;
+use crate::quote::quote;
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use thiserror::Error;
 
-use crate::logger::quote;
+use crate::quote::quote;
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,8 @@ use serde::{Deserialize, Deserializer};
 use super::duration::GoDuration;
 use super::{OptionError, shown};
 use crate::filter::{Filter, FilterError, FilterOptions};
-use crate::logger::{Level, quote};
+use crate::logger::Level;
+use crate::quote::quote;
 
 /// The names of these options.
 pub const KEYS: &[&str] = &[

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use self::split::Split;
 use self::syntax::Token;
-use crate::logger::quote;
+use crate::quote::quote;
 
 mod split;
 mod syntax;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{Context, Environment};
 use crate::config::OptionError;
 use crate::config::duration::GoDuration;
-use crate::logger::quote;
 use crate::platform::Platform;
+use crate::quote::quote;
 
 /// One source of an input, as the configuration and `--sources` know it. `S` is what it is, `G` what it gives.
 pub struct Registration<S: ?Sized, G> {

@@ -10,17 +10,6 @@ fn a_line_is_one_line_below_the_limit() {
 }
 
 #[test]
-fn outside_text_is_quoted_and_cut() {
-    assert_eq!(quote(b"plain"), "\"plain\"");
-    assert_eq!(quote(b"a\"b\\c\n\x1b\xff"), "\"a\\\"b\\\\c\\n\\u{1b}\u{FFFD}\"");
-    for long in [vec![b'x'; 201], vec![0; 150], "é".repeat(150).into_bytes()] {
-        let quoted = quote(&long);
-        assert!(quoted.len() <= 204 && quoted.ends_with("\"..."), "{quoted}");
-    }
-    assert_eq!(quote(&[b'x'; 199]).len(), 201);
-}
-
-#[test]
 fn repeats_are_counted_until_a_gather_without_them() {
     let mut logger = Logger::new("x", Level::Info);
     let counts: Vec<u64> = (0..3)

@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 use super::counters::{Counters, Interface};
 use super::source::{Sink, Source};
 use crate::command::{Children, find_program};
-use crate::logger::quote;
 use crate::netstat::cells;
 use crate::platform::Platform;
 use crate::program::{Program, command_line};
+use crate::quote::quote;
 
 pub mod table;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::counters::{COUNTERS, Counter, Counters, Interface};
 use super::source::{Sink, Source};
 use crate::host::Host;
-use crate::lines;
-use crate::logger::quote;
+use crate::quote::quote;
+use crate::{file, lines};
 
 /// More protocol counters than any kernel has; what is above is garbage.
 const MOST_PROTOCOL_COUNTERS: usize = 4096;
@@ -32,7 +32,7 @@ impl Procfs {
 /// One line that says what is missing.
 pub fn probe(host: &Host) -> Result<(), String> {
     let path = host.net_dir().join("dev");
-    lines::open(&path).map(|_| ()).map_err(|error| unreadable(&path, &error))
+    file::open(&path).map(|_| ()).map_err(|error| unreadable(&path, &error))
 }
 
 fn unreadable(path: &std::path::Path, error: &std::io::Error) -> String {
@@ -53,7 +53,7 @@ impl Source for Procfs {
 
 fn read_devices(path: &std::path::Path, sink: &mut dyn Sink) -> Result<(), String> {
     let mut devices = Devices::default();
-    lines::of_file(path, &mut |line| {
+    file::read_lines(path, &mut |line| {
         if let Some(interface) = devices.line(line) {
             sink.interface(&interface);
         }
@@ -76,7 +76,7 @@ fn read_devices(path: &std::path::Path, sink: &mut dyn Sink) -> Result<(), Strin
 
 fn read_protocols(path: &std::path::Path, sink: &mut dyn Sink) {
     let mut parser = ProtocolCounters::default();
-    if let Err(error) = lines::of_file(path, &mut |line| parser.line(line)) {
+    if let Err(error) = file::read_lines(path, &mut |line| parser.line(line)) {
         sink.absent("snmp", &format!("no protocol statistics: {}: {error}", path.display()));
         return;
     }

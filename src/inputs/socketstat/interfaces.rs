@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nix::net::if_::if_indextoname;
 
-use crate::lines;
+use crate::file;
 
 /// More digits than an index has.
 const LONGEST_INDEX: u64 = 32;
@@ -65,11 +65,7 @@ fn list(directory: &Path) -> BTreeMap<u32, Vec<u8>> {
     let named = entries.filter_map(|entry| {
         let entry = entry.ok()?;
         let mut text = String::new();
-        lines::open(&entry.path().join("ifindex"))
-            .ok()?
-            .take(LONGEST_INDEX)
-            .read_to_string(&mut text)
-            .ok()?;
+        file::open(&entry.path().join("ifindex")).ok()?.take(LONGEST_INDEX).read_to_string(&mut text).ok()?;
         Some((text.trim_end().parse().ok()?, entry.file_name().into_encoded_bytes()))
     });
     named.collect()

@@ -14,7 +14,8 @@ use std::time::Instant;
 use super::interfaces::{Interfaces, Names};
 use super::socket::Protocol;
 use super::source::{Note, Sink, Source, SourceError};
-use crate::lines::{self, Lines};
+use crate::file;
+use crate::lines::Lines;
 
 pub mod table;
 
@@ -101,7 +102,7 @@ fn paths(net: &Path, protocol: Protocol) -> impl Iterator<Item = PathBuf> {
 
 /// The file, or `None` where there is none of that name.
 fn open(path: &Path) -> Result<Option<File>, SourceError> {
-    match lines::open(path) {
+    match file::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => {

@@ -18,7 +18,7 @@ use crate::inputs::socketstat::socket::{Protocol, Socket};
 use crate::inputs::socketstat::source::{Note, Sink, SourceError};
 use crate::inputs::socketstat::state;
 use crate::lines::TOO_LONG;
-use crate::logger::quote;
+use crate::quote::quote;
 
 /// `__SO_ACCEPTCON`: the flag of a listening unix socket.
 const LISTENING: u32 = 1 << 16;

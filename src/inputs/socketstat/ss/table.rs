@@ -12,8 +12,8 @@ use memchr::memmem;
 use crate::inputs::socketstat::socket::{COUNTERS, Protocol, Socket};
 use crate::inputs::socketstat::source::{Note, Sink};
 use crate::lines::TOO_LONG;
-use crate::logger::quote;
 use crate::number::number;
+use crate::quote::quote;
 
 /// One table as it arrives, line by line.
 pub struct Table {

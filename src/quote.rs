@@ -1,0 +1,69 @@
+//! Text from outside the program, made fit for a log line.
+
+use std::fmt::Write;
+
+/// How much of a text from outside is shown, in bytes.
+const LONGEST_QUOTE: usize = 200;
+
+/// Text from outside, fit for a log line: quoted, control characters escaped, cut at 200 bytes.
+#[must_use]
+pub fn quote(text: &[u8]) -> String {
+    let mut quoted = String::from("\"");
+    // Escapes only make it longer, so more than this is never shown.
+    let (head, cut_off) = match text.get(..LONGEST_QUOTE) {
+        Some(head) if text.len() > LONGEST_QUOTE => (head, true),
+        _ => (text, false),
+    };
+    for c in String::from_utf8_lossy(head).chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {
+                // Writing to a string does not fail.
+                let (Ok(()) | Err(_)) = write!(quoted, "{}", c.escape_default());
+            }
+            c => quoted.push(c),
+        }
+    }
+    let too_long = quoted.len() > LONGEST_QUOTE;
+    cut(&mut quoted, LONGEST_QUOTE);
+    quoted.push('"');
+    if cut_off || too_long {
+        quoted.push_str("...");
+    }
+    quoted
+}
+
+/// Text from outside that needs no quotes, cut at 200 bytes.
+#[must_use]
+pub fn shorten(text: &str) -> String {
+    let mut short = text.to_owned();
+    cut(&mut short, LONGEST_QUOTE);
+    if short.len() < text.len() {
+        short.push_str("...");
+    }
+    short
+}
+
+/// Shortens to at most `longest` bytes, between two characters.
+pub(crate) fn cut(text: &mut String, longest: usize) {
+    if text.len() > longest {
+        let end = (0..=longest).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        text.truncate(end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outside_text_is_quoted_and_cut() {
+        assert_eq!(quote(b"plain"), "\"plain\"");
+        assert_eq!(quote(b"a\"b\\c\n\x1b\xff"), "\"a\\\"b\\\\c\\n\\u{1b}\u{FFFD}\"");
+        for long in [vec![b'x'; 201], vec![0; 150], "é".repeat(150).into_bytes()] {
+            let quoted = quote(&long);
+            assert!(quoted.len() <= 204 && quoted.ends_with("\"..."), "{quoted}");
+        }
+        assert_eq!(quote(&[b'x'; 199]).len(), 201);
+    }
+}
