@@ -1,18 +1,77 @@
-//! How `ss -n` of iproute2 6.1 prints internet addresses, ports and inodes.
+//! How `ss -n` of iproute2 6.1 prints the ends of a socket, so that a series keeps its tags whichever source lists it.
 //!
-//! Shared by the sources that get them as numbers, so that a series keeps its tags whichever source lists it.
-//! Everything is appended to a buffer that the caller reuses: a row costs no allocation.
+//! Everything is appended to a buffer that the caller reuses: a socket costs no allocation.
 //!
-//! Sources: `inet_addr_print`, `resolve_service` and `int_to_str` in iproute2's `misc/ss.c`, and glibc's
-//! `inet_ntop`.
+//! Sources: `inet_addr_print`, `resolve_service`, `int_to_str`, `unix_show_sock` and `packet_stats_print` in iproute2's
+//! `misc/ss.c`, `proto_n2a` in its `lib/ll_proto.c`, and glibc's `inet_ntop`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::socket::{Device, Endpoint};
+
+/// `ETH_P_ALL`.
+const ETH_P_ALL: u16 = 3;
+
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// Appends an address as ss does: `127.0.0.1`, `[::1]`, `[::ffff:127.0.0.1]`. The unspecified IPv6 address is
+/// Appends the address of an end: what stands before the port.
+pub(super) fn push_host(text: &mut Vec<u8>, end: &Endpoint<'_>) {
+    match *end {
+        Endpoint::Unknown => {}
+        Endpoint::Inet { address, device, v6only, .. } => {
+            push_address(text, address, v6only);
+            if device != Device::Any {
+                text.push(b'%');
+                push_device(text, device);
+            }
+        }
+        Endpoint::Unix { path, .. } => push_path(text, path),
+        Endpoint::Packet { protocol: ETH_P_ALL, .. } => text.push(b'*'),
+        Endpoint::Packet { protocol, .. } => {
+            text.push(b'[');
+            push_number(text, u32::from(protocol));
+            text.push(b']');
+        }
+        Endpoint::Text { address, .. } => text.extend_from_slice(address),
+    }
+}
+
+/// Appends the port of an end, its device or its inode number.
+pub(super) fn push_service(text: &mut Vec<u8>, end: &Endpoint<'_>) {
+    match *end {
+        Endpoint::Unknown => {}
+        Endpoint::Inet { port: 0, .. } | Endpoint::Packet { device: Device::Any, .. } => text.push(b'*'),
+        Endpoint::Inet { port, .. } => push_number(text, u32::from(port)),
+        Endpoint::Unix { inode, .. } => push_inode(text, inode),
+        Endpoint::Packet { device, .. } => push_device(text, device),
+        Endpoint::Text { port, .. } => text.extend_from_slice(port),
+    }
+}
+
+/// A device that has no name (any more) is `if3`.
+fn push_device(text: &mut Vec<u8>, device: Device<'_>) {
+    match device {
+        Device::Any => {}
+        Device::Name(name) => text.extend_from_slice(name),
+        Device::Index(index) => {
+            text.extend_from_slice(b"if");
+            push_number(text, index);
+        }
+    }
+}
+
+/// A path ends at its NUL. An abstract name begins with one: each NUL of it is printed as `@`.
+fn push_path(text: &mut Vec<u8>, path: &[u8]) {
+    match path.first() {
+        None => text.push(b'*'),
+        Some(0) => text.extend(path.iter().map(|byte| if *byte == 0 { b'@' } else { *byte })),
+        Some(_) => text.extend(path.iter().take_while(|byte| **byte != 0)),
+    }
+}
+
+/// Appends an address: `127.0.0.1`, `[::1]`, `[::ffff:127.0.0.1]`. The unspecified IPv6 address is
 /// `*`, unless the socket takes IPv6 only (`v6only`): then it is `[::]`.
-pub fn push_address(text: &mut Vec<u8>, address: IpAddr, v6only: bool) {
+pub(super) fn push_address(text: &mut Vec<u8>, address: IpAddr, v6only: bool) {
     match address {
         IpAddr::V4(address) => push_v4(text, address),
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) if !v6only => text.push(b'*'),
@@ -24,17 +83,8 @@ pub fn push_address(text: &mut Vec<u8>, address: IpAddr, v6only: bool) {
     }
 }
 
-/// Appends a port (of a raw socket: its protocol) in decimal, `*` for 0.
-pub fn push_port(text: &mut Vec<u8>, port: u16) {
-    if port == 0 {
-        text.push(b'*');
-    } else {
-        push_number(text, u32::from(port));
-    }
-}
-
 /// Appends a socket's inode. ss holds it in an `int`, so one above 2^31-1 is printed as a negative number.
-pub fn push_inode(text: &mut Vec<u8>, inode: u32) {
+fn push_inode(text: &mut Vec<u8>, inode: u32) {
     let inode = inode.cast_signed();
     if inode < 0 {
         text.push(b'-');
@@ -43,7 +93,7 @@ pub fn push_inode(text: &mut Vec<u8>, inode: u32) {
 }
 
 /// Appends a number in decimal.
-pub fn push_number(text: &mut Vec<u8>, mut number: u32) {
+fn push_number(text: &mut Vec<u8>, mut number: u32) {
     let mut digits = [0; 10];
     let mut start = digits.len();
     loop {
@@ -55,17 +105,6 @@ pub fn push_number(text: &mut Vec<u8>, mut number: u32) {
         }
     }
     text.extend_from_slice(&digits[start..]);
-}
-
-/// Cuts `text` at ends (in order) that were taken while it was written; what is past its end is empty.
-#[must_use]
-pub fn parts<const N: usize>(mut text: &[u8], ends: [usize; N]) -> [&[u8]; N] {
-    let mut start = 0;
-    ends.map(|end| {
-        let (part, rest) = text.split_at_checked(end.saturating_sub(start)).unwrap_or_default();
-        (text, start) = (rest, end);
-        part
-    })
 }
 
 fn push_v4(text: &mut Vec<u8>, address: Ipv4Addr) {
