@@ -132,6 +132,12 @@ impl Skipped {
         self.first.get_or_insert_with(|| (line, row.get(..KEPT).unwrap_or(row).to_vec()));
     }
 
+    /// How many rows were skipped.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
     /// The diagnostic for `table`; `None` where no row was skipped. `what` says of what kind the rows were.
     #[must_use]
     pub fn diagnostic(&self, key: &'static str, table: &str, what: &str) -> Option<Diagnostic> {

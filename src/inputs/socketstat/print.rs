@@ -7,6 +7,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+#[cfg(test)]
+use super::socket::Socket;
 use super::socket::{Device, Endpoint};
 
 /// `ETH_P_ALL`.
@@ -168,6 +170,18 @@ fn push_hexadecimal(text: &mut Vec<u8>, word: u16) {
     let digits = [word >> 12, (word >> 8) & 15, (word >> 4) & 15, word & 15];
     let zeros = digits.iter().take(3).take_while(|digit| **digit == 0).count();
     text.extend(digits.iter().skip(zeros).map(|digit| DIGITS[usize::from(*digit)]));
+}
+
+/// Address and port of each end, as ss prints them.
+#[cfg(test)]
+pub(super) fn printed(socket: &Socket<'_>) -> [String; 4] {
+    let text = |push: fn(&mut Vec<u8>, &Endpoint<'_>), end| {
+        let mut text = Vec::new();
+        push(&mut text, end);
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    let Socket { local, remote, .. } = socket;
+    [text(push_host, local), text(push_service, local), text(push_host, remote), text(push_service, remote)]
 }
 
 #[cfg(test)]

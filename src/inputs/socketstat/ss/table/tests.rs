@@ -4,6 +4,8 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::inputs::socketstat::field::printed as counters_of;
+use crate::inputs::socketstat::print::printed;
 
 /// A socket with texts of its own, as the tests compare it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,40 +15,31 @@ struct Row {
     state: String,
     netid: String,
     queues: [Option<u64>; 2],
-    counters: [Option<u64>; COUNTERS.len()],
+    counters: [Option<u64>; PRINTED],
 }
 
-#[derive(Default)]
-struct Rows(Vec<Row>);
-
-impl Sink for Rows {
-    fn socket(&mut self, socket: &Socket<'_>) {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        self.0.push(Row {
-            ends: [socket.local_addr, socket.local_port, socket.remote_addr, socket.remote_port].map(text),
-            state: text(socket.state),
-            netid: text(socket.netid),
-            queues: [socket.recv_q, socket.send_q],
-            counters: socket.counters,
-        });
-    }
-
-    fn restart(&mut self) {
-        unreachable!("a table is read once");
+fn row_of(socket: &Socket<'_>) -> Row {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Row {
+        ends: printed(socket),
+        state: text(socket.state.name()),
+        netid: text(socket.netid),
+        queues: [socket.recv_q, socket.send_q],
+        counters: counters_of(&socket.tcp),
     }
 }
 
 /// Reads a table; `None` where it is none.
-fn read(protocol: Protocol, text: &[u8]) -> Option<(Vec<Row>, Vec<Note>)> {
-    let (mut table, mut rows) = (Table::new(protocol), Rows::default());
+fn read(protocol: Protocol, text: &[u8]) -> Option<(Vec<Row>, Vec<Diagnostic>)> {
+    let (mut table, mut rows) = (Table::new(protocol), Vec::new());
     let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
     // What follows the last newline is no line.
     lines.pop_if(|line| line.is_empty());
     for line in lines {
-        table.line(Some(line), &mut rows).ok()?;
+        table.line(Some(line), &mut |socket| rows.push(row_of(socket))).ok()?;
     }
-    let notes = table.finish(&mut rows).ok()?;
-    Some((rows.0, notes))
+    let notes = table.finish(&mut |socket| rows.push(row_of(socket))).ok()?;
+    Some((rows, notes))
 }
 
 fn rows(protocol: Protocol, text: &str) -> Vec<Row> {
@@ -193,7 +186,7 @@ fn a_row_that_is_short_or_cut_is_left_out() {
         let text = format!("{TCP}{bad}\n\t bytes_acked:5\nESTAB 0 0 1.1.1.1:1 2.2.2.2:2\n");
         let (rows, notes) = read(Protocol::Tcp, text.as_bytes()).expect("a table");
         let [row] = rows.as_slice() else { panic!("{bad}: {rows:?}") };
-        assert_eq!(row.counters, [None; COUNTERS.len()], "the details belong to the row that is left out");
+        assert_eq!(row.counters, [None; PRINTED], "the details belong to the row that is left out");
         let [Note::Warning { key, text }] = notes.as_slice() else { panic!("{bad}: {notes:?}") };
         assert_eq!(*key, "rows left out");
         assert!(text.contains(": 1, ") && text.ends_with(&quote(bad.as_bytes())), "{text}");
@@ -214,7 +207,7 @@ fn a_line_that_is_too_long_is_left_out_with_its_details() {
     }
     let notes = table.finish(&mut rows).expect("a table");
     assert_eq!((rows.0.len(), notes.len()), (1, 1));
-    assert_eq!(rows.0.first().map(|row| row.counters), Some([None; COUNTERS.len()]));
+    assert_eq!(rows.0.first().map(|row| row.counters), Some([None; PRINTED]));
 }
 
 #[test]
@@ -225,7 +218,7 @@ fn details_belong_to_the_socket_above() {
     );
     let found = rows(Protocol::Tcp, &text);
     let counters: Vec<_> = found.iter().map(|row| row.counters).collect();
-    assert_eq!(counters, [[1, 2, 3, 4, 5, 6].map(Some), [None; COUNTERS.len()]]);
+    assert_eq!(counters, [[1, 2, 3, 4, 5, 6].map(Some), [None; PRINTED]]);
 }
 
 #[test]
@@ -245,7 +238,7 @@ fn only_whole_words_are_counters() {
         "(bytes_acked:1)",
         "bytes_acked 1",
     ] {
-        assert_eq!(counters(details), [None; COUNTERS.len()], "{details}");
+        assert_eq!(counters(details), [None; PRINTED], "{details}");
     }
     assert_eq!(counters("bytes_acked:18446744073709551615").first(), Some(&Some(u64::MAX)));
     assert_eq!(
