@@ -1,12 +1,10 @@
 //! What `source = "auto"` says of its choice, gather after gather.
 
-mod support;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Stdio};
 
-use support::{fake, plugin, write};
+use crate::support::{fake, plugin, write};
 
 /// The second input's metric shows that the first has gathered.
 const CONFIG: &str = "[[inputs.socketstat]]\nprotocols = ['tcp']\n[[inputs.net]]\ninterfaces = ['none']\n";

@@ -3,19 +3,15 @@
 //! A fake misbehaves for udp, the second of three protocols; before and after it every other metric has to be there. The
 //! deadline of a run is 5 s, long enough for what is good on a busy machine; how well it is kept is printed.
 
-#![cfg(target_os = "linux")]
-
-#[path = "../fuzz/src/influx.rs"]
-mod influx;
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use support::execd::{Execd, NET, children, dir, left};
-use support::{fake, wait_until};
+use crate::checks::influx;
+use crate::support;
+use crate::support::execd::{Execd, NET, children, dir, left};
+use crate::support::{fake, wait_until};
 use tempfile::TempDir;
 
 const DEADLINE: Duration = Duration::from_secs(5);

@@ -3,23 +3,18 @@
 //! `HOST_PROC` and `HOST_SYS` are directories of the test's own. Two sections read the files, and a third, from a fake ss, has
 //! to be there each time.
 
-#![cfg(target_os = "linux")]
-
-#[path = "../fuzz/src/influx.rs"]
-mod influx;
-mod support;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use crate::checks::influx;
+use crate::support::execd::{Execd, dir, fixture};
+use crate::support::unprivileged::unprivileged;
+use crate::support::{fake, write};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use support::execd::{Execd, dir, fixture};
-use support::unprivileged::unprivileged;
-use support::{fake, write};
 use tempfile::TempDir;
 
 const CONFIG: &str = "\

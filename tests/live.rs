@@ -1,15 +1,12 @@
 //! Real sockets of every kind in a network namespace: the series that the binary makes of the system's ss are what that
 //! ss shows, read by a second reader.
 
-#![cfg(target_os = "linux")]
-
-mod support;
-
 use std::time::Duration;
 
-use support::reference::{self, Row};
-use support::write;
-use support::zoo::Zoo;
+use crate::support;
+use crate::support::reference::{self, Row};
+use crate::support::write;
+use crate::support::zoo::Zoo;
 use telegraf_execd_network::inputs::socketstat::socket::{COUNTERS, Protocol};
 
 /// The line of a socket, without its timestamp.
@@ -37,7 +34,7 @@ fn shown(protocol: Protocol) -> Vec<String> {
 
 #[test]
 fn series_equal_what_ss_shows() {
-    if !support::namespace::enter("series_equal_what_ss_shows") {
+    if !support::namespace::enter() {
         return;
     }
     let mut zoo = Zoo::new();

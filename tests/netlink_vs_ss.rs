@@ -1,13 +1,10 @@
 //! The netlink source against ss itself: the same sockets, row by row, in a namespace of their own.
 
-#![cfg(target_os = "linux")]
-
-mod support;
-
 use std::time::{Duration, Instant};
 
-use support::reference::{self, Row, Rows};
-use support::zoo::Zoo;
+use crate::support;
+use crate::support::reference::{self, Row, Rows};
+use crate::support::zoo::Zoo;
 use telegraf_execd_network::inputs::socketstat::interfaces::Names;
 use telegraf_execd_network::inputs::socketstat::netlink::Netlink;
 use telegraf_execd_network::inputs::socketstat::procfs::Procfs;
@@ -53,7 +50,7 @@ fn distinct(rows: &[Row], key: &str) -> Vec<String> {
 
 #[test]
 fn netlink_lists_what_ss_lists() {
-    if !support::namespace::enter("netlink_lists_what_ss_lists") {
+    if !support::namespace::enter() {
         return;
     }
     let mut zoo = Zoo::new();

@@ -1,16 +1,13 @@
 //! The procfs source against ss: on recorded tables, and live in a network namespace.
 
-#![cfg(target_os = "linux")]
-
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use support::reference::{self, Row, Rows};
-use support::zoo::Zoo;
+use crate::support;
+use crate::support::reference::{self, Row, Rows};
+use crate::support::zoo::Zoo;
 use telegraf_execd_network::inputs::socketstat::interfaces::Names;
 use telegraf_execd_network::inputs::socketstat::procfs::{PROTOCOLS, Procfs, probe};
 use telegraf_execd_network::inputs::socketstat::socket::{COUNTERS, Protocol};
@@ -62,7 +59,7 @@ fn recorded_tables_give_what_ss_printed_then() {
 
 #[test]
 fn the_tables_hold_what_ss_lists() {
-    if !support::namespace::enter("the_tables_hold_what_ss_lists") {
+    if !support::namespace::enter() {
         return;
     }
     let mut zoo = Zoo::new();

@@ -1,8 +1,6 @@
 //! The documents against the program: what the README says of flags, options, metrics and messages is what the binary has,
 //! and what it says to type works.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
