@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use regex::Regex;
 use telegraf_execd_network::cli;
-use telegraf_execd_network::command::Children;
 use telegraf_execd_network::config;
 use telegraf_execd_network::host::Host;
 use telegraf_execd_network::inputs::{self, Environment};
@@ -70,8 +68,7 @@ fn undocumented<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Vec
 
 /// Checks a configuration of ours as the binary does at its start.
 fn accepted(text: &str) -> Result<usize, String> {
-    let host = Arc::new(Host::from_environment(|_| None));
-    let environment = Environment { host, children: Arc::new(Children::default()) };
+    let environment = Environment::of_host(Host::from_environment(|_| None));
     let sections =
         config::parse("README", text, &inputs::known(), &|_| None).map_err(|error| error.to_string())?;
     for section in &sections {

@@ -7,7 +7,7 @@
 //!
 //! Sources: `sock_diag`(7), netlink(7), and `misc/ss.c` of iproute2 6.1 for what ss asks and prints.
 
-mod question;
+pub mod question;
 pub mod rows;
 
 use std::time::Instant;

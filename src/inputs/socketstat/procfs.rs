@@ -23,7 +23,7 @@ pub mod table;
 use table::Table;
 
 /// What `/proc/net` has tables of.
-const PROTOCOLS: &[Protocol] =
+pub const PROTOCOLS: &[Protocol] =
     &[Protocol::Tcp, Protocol::Udp, Protocol::Raw, Protocol::Unix, Protocol::Packet];
 
 /// What the tables can tell.

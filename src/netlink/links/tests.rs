@@ -1,49 +1,32 @@
+use std::time::Duration;
+
 use super::*;
+use crate::netlink::dump::Dumper;
+use crate::netlink::message::HEADER;
 
-fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(HEADER + payload.len()).unwrap();
-    let mut message = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &[0; 10], payload].concat();
-    message.resize(message.len().next_multiple_of(4), 0);
-    message
+fn message(payload: &[u8]) -> Message<'_> {
+    Message { kind: RTM_NEWLINK, flags: 0, sequence: 0, port: 0, payload }
 }
 
-fn link(name: &str, flags: u32) -> Vec<u8> {
-    let mut payload = [&[0; 8][..], &flags.to_ne_bytes(), &[0; 4]].concat();
-    let length = u16::try_from(4 + name.len() + 1).unwrap();
-    payload.extend_from_slice(&[&length.to_ne_bytes()[..], &IFLA_IFNAME.to_ne_bytes()].concat());
-    payload.extend_from_slice(name.as_bytes());
-    payload.push(0);
-    message(RTM_NEWLINK, &payload)
+fn payload(name: &str, flags: u32) -> Vec<u8> {
+    let header = [&[0; 8][..], &flags.to_ne_bytes(), &[0; 4]].concat();
+    let request = Request::one(0).push(&header).attribute(IFLA_IFNAME, &[name.as_bytes(), b"\0"].concat());
+    request.finish(0)[HEADER..].to_vec()
 }
 
 #[test]
-fn links_are_read_to_the_end_of_the_dump() {
-    let datagram =
-        [link("lo", 0x10049), link("eth0", 0x1003), link("down0", 0x1002), message(DONE, &[0; 4])].concat();
-    let mut interfaces = HashMap::new();
-    assert_eq!(take(&datagram, &mut interfaces), Ok(true));
-    assert_eq!(interfaces[&b"lo"[..]], Status { up: true, loopback: true });
-    assert_eq!(interfaces[&b"eth0"[..]], Status { up: true, loopback: false });
-    assert_eq!(interfaces[&b"down0"[..]], Status { up: false, loopback: false });
-}
-
-#[test]
-fn a_refusal_is_an_error() {
-    let refused = message(ERROR, &(-1_i32).to_ne_bytes());
-    assert_eq!(take(&refused, &mut HashMap::new()), Err(Errno::EPERM));
-}
-
-#[test]
-fn a_cut_answer_is_an_error_or_lacks_its_end() {
-    let datagram = [link("eth0", 1), message(DONE, &[0; 4])].concat();
-    for end in 0..datagram.len() {
-        let outcome = take(&datagram[..end], &mut HashMap::new());
-        assert!(matches!(outcome, Ok(false) | Err(Errno::EPROTO)), "{end}: {outcome:?}");
+fn a_link_is_its_name_and_flags() {
+    let bytes = payload("eth0", 0x1003);
+    assert_eq!(link(&message(&bytes)), Some(Link { name: b"eth0".to_vec(), flags: 0x1003 }));
+    for end in 0..bytes.len() {
+        // A truncated name has no end either.
+        assert!(link(&message(&bytes[..end])).is_none_or(|link| link.flags == 0x1003), "{end}");
     }
 }
 
 #[test]
 fn this_system_has_a_loopback() {
-    let interfaces = interfaces().expect("the kernel answers");
-    assert!(interfaces.values().any(|status| status.loopback), "{interfaces:?}");
+    let dumper = SharedDumper::new(Dumper::new(SockProtocol::NetlinkRoute));
+    let links = links(&dumper, Instant::now() + Duration::from_secs(60)).expect("the kernel answers");
+    assert!(links.iter().any(|link| link.flags & 0x8 != 0), "{links:?}");
 }

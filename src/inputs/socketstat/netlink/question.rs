@@ -7,10 +7,14 @@ use crate::inputs::socketstat::source::Query;
 use crate::netlink::message::SOCK_DIAG_BY_FAMILY;
 use crate::netlink::request::Request;
 
-pub(super) const AF_UNIX: u8 = 1;
-pub(super) const AF_INET: u8 = 2;
-pub(super) const AF_INET6: u8 = 10;
-pub(super) const AF_PACKET: u8 = 17;
+/// `AF_UNIX`.
+pub const AF_UNIX: u8 = 1;
+/// `AF_INET`.
+pub const AF_INET: u8 = 2;
+/// `AF_INET6`.
+pub const AF_INET6: u8 = 10;
+/// `AF_PACKET`.
+pub const AF_PACKET: u8 = 17;
 
 /// `1 << (INET_DIAG_INFO - 1)`: with `struct tcp_info`.
 const WITH_TCP_INFO: u8 = 1 << 1;
@@ -27,7 +31,8 @@ const ANY_COOKIE: [u8; 8] = [0; 8];
 const ANY_INODE: [u8; 4] = [0; 4];
 
 /// The address families of a protocol, in the order in which ss asks for them.
-pub(super) const fn families(protocol: Protocol) -> &'static [u8] {
+#[must_use]
+pub const fn families(protocol: Protocol) -> &'static [u8] {
     match protocol {
         Protocol::Unix => &[AF_UNIX],
         Protocol::Packet => &[AF_PACKET],
@@ -48,7 +53,8 @@ const fn number(protocol: Protocol) -> u8 {
 }
 
 /// The request for the sockets of a family that a query asks for. Packet sockets have no state: the kernel lists all.
-pub(super) fn request(query: &Query, family: u8) -> Request {
+#[must_use]
+pub fn request(query: &Query, family: u8) -> Request {
     let request = Request::dump(SOCK_DIAG_BY_FAMILY);
     match query.protocol {
         Protocol::Unix => request

@@ -205,7 +205,8 @@ fffff800 stream      0      0        0 fffff801        0        0
 
 #[test]
 fn an_output_without_a_header_is_foreign_and_quoted() {
-    let text = "printed unexpected output, expected a table of tcp sockets, got \"Active Internet\\tconnections\"";
+    let text =
+        "printed unexpected output, expected a table of tcp sockets, got \"Active Internet\\tconnections\"";
     assert_eq!(read(Protocol::Tcp, b"\n Active Internet\tconnections\r\n").1, Err(text.to_owned()));
     let text = "printed unexpected output, expected a table of udp sockets, got \"usage: netstat\"";
     assert_eq!(read(Protocol::Udp, b"usage: netstat\nudp4 0 0 *.1 *.*\n").1, Err(text.to_owned()));

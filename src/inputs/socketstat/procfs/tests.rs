@@ -56,7 +56,8 @@ fn has_no_table_of_dccp_and_sctp() {
 fn a_bad_line_of_each_family_is_told() {
     let net = tempfile::tempdir().unwrap();
     for name in ["udp", "udp6"] {
-        fs::write(net.path().join(name), format!("{HEADER}{ROW}x\n{}", ROW.replace(" 1 1 ", " 2 1 "))).unwrap();
+        fs::write(net.path().join(name), format!("{HEADER}{ROW}x\n{}", ROW.replace(" 1 1 ", " 2 1 ")))
+            .unwrap();
     }
     let (count, notes) = dump(net.path(), Protocol::Udp);
     assert_eq!((count, notes.unwrap().len()), (4, 2));

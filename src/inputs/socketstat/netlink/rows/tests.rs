@@ -85,7 +85,8 @@ fn tells_an_sctp_association_by_the_inode_of_its_socket() {
     let mut rows = rows();
     let row = |state| inet(AF_INET, state, &[127, 0, 0, 1], &[127, 0, 0, 1], 0);
     let state = |rows: &mut Rows, number| {
-        String::from_utf8(rows.parse(Protocol::Sctp, AF_INET, &row(number)).unwrap().state.name().to_vec()).unwrap()
+        String::from_utf8(rows.parse(Protocol::Sctp, AF_INET, &row(number)).unwrap().state.name().to_vec())
+            .unwrap()
     };
     assert_eq!(state(&mut rows, 10), "LISTEN");
     assert_eq!(state(&mut rows, 3), "ESTAB");

@@ -21,7 +21,8 @@ fn shown(socket: &Socket<'_>) -> String {
 
 fn read(protocol: Protocol, little: bool, lines: &[&[u8]]) -> (Vec<String>, Result<Skipped, Cause>) {
     let mut table = Table::new(protocol, listed(protocol), little);
-    let printed = lines.iter().filter_map(|line| table.line(Some(line)).map(|socket| shown(&socket))).collect();
+    let printed =
+        lines.iter().filter_map(|line| table.line(Some(line)).map(|socket| shown(&socket))).collect();
     (printed, table.finish())
 }
 
@@ -53,7 +54,7 @@ fn reads_addresses_in_both_byte_orders() {
 #[test]
 fn lists_the_states_that_ss_lists() {
     let table = |protocol, states: std::ops::RangeInclusive<u8>| {
-        let row = |state| format!("0: 0100007F:0001 00000000:0000 {state:02X} 00000000:00000000 {TAIL}");
+        let row = |state| format!("0: 0100007F:{state:04X} 00000000:0000 {state:02X} 00000000:00000000 {TAIL}");
         let lines: Vec<String> = std::iter::once(INET.to_owned()).chain(states.map(row)).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         rows(protocol, true, &lines)
@@ -146,8 +147,7 @@ fn tells_a_line_that_is_too_long() {
 fn what_has_no_header_is_no_table() {
     let (rows, result) = read(Protocol::Tcp, true, &[b"Inter-|   Receive", INET.as_bytes()]);
     assert_eq!(rows, [""; 0]);
-    let expected =
-        "line 1: expected the header of the tcp sockets, got \"Inter-|   Receive\"";
+    let expected = "line 1: expected the header of the tcp sockets, got \"Inter-|   Receive\"";
     assert_eq!(result.unwrap_err().to_string(), expected);
     let (_, result) = read(Protocol::Unix, true, &[]);
     assert!(result.unwrap_err().to_string().ends_with("got nothing"));
