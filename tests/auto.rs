@@ -23,12 +23,10 @@ fn gather(stdin: &mut ChildStdin, stdout: &mut BufReader<ChildStdout>) -> Vec<St
 
 /// Runs the plugin with `directory` as PATH; `between` is called before each of the gathers. What it logged.
 fn log(directory: &Path, between: &[&dyn Fn()]) -> Vec<String> {
-    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/net-kernel-6.18/proc");
     let config = write(directory, "plugin.conf", CONFIG);
     let mut child = plugin()
         .args(["--config", &config])
         .env("PATH", directory)
-        .env("HOST_PROC", recorded)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -69,7 +69,7 @@ impl<S: ?Sized, C> SourceOptions<S, C> {
 }
 
 /// What a section needs of a source: why the source cannot give it, or nothing.
-pub(super) type Lacks<C> = Box<dyn Fn(&C, &Context) -> Option<String>>;
+pub(super) type Lacks<C> = Box<dyn Fn(C, &Context) -> Option<String>>;
 
 /// The sources that the configuration leaves, and the one in use.
 pub(super) struct Choice<S: ?Sized + 'static, C: 'static> {
@@ -100,7 +100,7 @@ struct PassedOver {
     until: Instant,
 }
 
-impl<S: ?Sized, C> Choice<S, C> {
+impl<S: ?Sized, C: Copy> Choice<S, C> {
     /// A choice among `candidates`, or of the one that the section names.
     pub(super) fn new(
         candidates: Vec<&'static Registration<S, C>>,
@@ -182,7 +182,7 @@ impl<S: ?Sized, C> Choice<S, C> {
         let mut missing = Vec::new();
         for registration in &self.candidates {
             let passed_over = self.passed_over.iter().find(|source| source.name == registration.name);
-            let opened = match (passed_over, (self.lacks)(&registration.capabilities, &self.context)) {
+            let opened = match (passed_over, (self.lacks)(registration.capabilities, &self.context)) {
                 (Some(source), _) => Err(source.why.clone()),
                 (None, Some(lack)) => Err(lack),
                 (None, None) => self.open(registration).map_err(|cause| cause.to_string()),

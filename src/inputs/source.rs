@@ -138,12 +138,12 @@ impl Skipped {
         self.count
     }
 
-    /// The diagnostic for `table`; `None` where no row was skipped. `what` says of what kind the rows were.
+    /// The diagnostic for `table`; `None` where no row was skipped.
     #[must_use]
-    pub fn diagnostic(&self, key: &'static str, table: &str, what: &str) -> Option<Diagnostic> {
+    pub fn diagnostic(&self, key: &'static str, table: &str) -> Option<Diagnostic> {
         let (line, row) = self.first.as_ref()?;
         let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-        let text = format!("{table}: skipped {} {what}, first: {line}{}", self.count, quote(row));
+        let text = format!("{table}: skipped {} malformed rows, first: {line}{}", self.count, quote(row));
         Some(Diagnostic { level: Level::Warn, key, text })
     }
 }

@@ -52,8 +52,7 @@ fn choice(name: &str, environment: &Environment) -> Choice<Fake, u8> {
 /// A choice in which the source with this capability lacks something.
 fn choice_without(name: &str, environment: &Environment, lacking: u8) -> Choice<Fake, u8> {
     let context = Context { environment: environment.clone(), platform: None };
-    let lacks =
-        move |capability: &u8, _: &Context| (*capability == lacking).then(|| String::from("lacks it"));
+    let lacks = move |capability: u8, _: &Context| (capability == lacking).then(|| String::from("lacks it"));
     Choice::new(SOURCES.iter().collect(), options(name).unwrap().named, Box::new(lacks), context)
 }
 

@@ -95,7 +95,7 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
 }
 
 /// What `auto` needs and a source cannot do.
-fn lacks(capabilities: &Capabilities, context: &Context) -> Option<String> {
+fn lacks(capabilities: Capabilities, context: &Context) -> Option<String> {
     let foreign = !capabilities.other_network && context.environment.host.is_other_network();
     foreign.then(|| String::from("does not see the network of HOST_PROC"))
 }

@@ -38,10 +38,10 @@ pub(super) fn probe(host: &Host) -> Result<(), Cause> {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Cause {
     let advice = match error.raw_os_error() {
-        Some(nix::libc::EMFILE | nix::libc::ENFILE) => "raise ulimit -n",
-        _ => "set HOST_PROC to where the host's /proc is mounted",
+        Some(nix::libc::EMFILE | nix::libc::ENFILE) => "(raise ulimit -n)",
+        _ => "(set HOST_PROC to where the host's /proc is mounted)",
     };
-    Cause::new(format!("cannot read {}: {error} ({advice})", path.display()))
+    Cause::new(format!("cannot read {}: {error} {advice}", path.display()))
 }
 
 impl Source for Procfs {
@@ -63,15 +63,11 @@ fn read_devices(path: &Path, each: &mut dyn FnMut(Row<'_>)) -> Result<Option<Dia
         }
     })
     .map_err(|error| SourceError::Unavailable(unreadable(path, &error)))?;
-    match devices.finish() {
-        Some(skipped) => {
-            Ok(skipped.diagnostic("malformed rows", &path.display().to_string(), "malformed rows"))
-        }
-        None => {
-            let cause = Cause::new("unexpected content, expected the header of /proc/net/dev").in_file(path);
-            Err(SourceError::Failed(cause))
-        }
-    }
+    let Some(skipped) = devices.finish() else {
+        let cause = Cause::new("unexpected content, expected the header of /proc/net/dev").in_file(path);
+        return Err(SourceError::Failed(cause));
+    };
+    Ok(skipped.diagnostic("malformed rows", &path.display().to_string()))
 }
 
 /// What it has to say is of interest to whoever looks for a fault: many hosts have no such file.

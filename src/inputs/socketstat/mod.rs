@@ -70,6 +70,8 @@ struct Socketstat {
 /// The sockets of one protocol. Each has a source of its own, so that a failure of one changes nothing for the others.
 struct Table {
     protocol: Protocol,
+    /// Whether the section has other tables.
+    one_of_several: bool,
     choice: Choice<dyn Source, Capabilities>,
     /// The source that was last said to be read.
     announced: Option<&'static str>,
@@ -101,6 +103,7 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
     let candidates = candidates(&protocols);
     let table = |protocol| Table {
         protocol,
+        one_of_several: protocols.len() > 1,
         choice: Choice::new(candidates.clone(), named, Box::new(lacks), context.clone()),
         announced: None,
         said: HashSet::new(),
@@ -142,7 +145,7 @@ fn candidates(protocols: &[Protocol]) -> Vec<&'static sources::SocketSource> {
 }
 
 /// What `auto` needs and a source cannot do.
-fn lacks(capabilities: &Capabilities, context: &Context) -> Option<String> {
+fn lacks(capabilities: Capabilities, context: &Context) -> Option<String> {
     let foreign = !capabilities.other_network && context.environment.host.is_other_network();
     foreign.then(|| String::from("does not see the network of HOST_PROC"))
 }
@@ -204,12 +207,12 @@ impl Table {
             // All tables of a section begin with the same source.
             let known = self.announced.or(*announced);
             if known != Some(name) {
-                let what = if self.announced.is_some() {
-                    format!("{protocol} sockets")
+                let text = if self.announced.is_some() && self.one_of_several {
+                    format!("{protocol} sockets are read from source {name}{why}")
                 } else {
-                    "sockets".to_owned()
+                    format!("sockets are read from source {name}{why}")
                 };
-                accumulator.say(Level::Info, &format!("{what} are read from source {name}{why}"));
+                accumulator.say(Level::Info, &text);
             }
             self.announced = Some(name);
             announced.get_or_insert(name);

@@ -106,10 +106,7 @@ impl Source for Netlink {
             return self.unsupported(query, each);
         }
         let table = format!("netlink: {}", query.protocol);
-        Ok(skipped
-            .diagnostic("netlink: malformed messages", &table, "malformed messages")
-            .into_iter()
-            .collect())
+        Ok(skipped.diagnostic("netlink: malformed messages", &table).into_iter().collect())
     }
 }
 

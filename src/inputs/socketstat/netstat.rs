@@ -64,11 +64,8 @@ impl Netstat {
         let summary = table
             .finish()
             .map_err(|reason| SourceError::Failed(Cause::new(format!("{command} {reason}"))))?;
-        let mut diagnostics: Vec<Diagnostic> = summary
-            .skipped
-            .diagnostic("netstat: malformed rows", &command, "malformed rows")
-            .into_iter()
-            .collect();
+        let mut diagnostics: Vec<Diagnostic> =
+            summary.skipped.diagnostic("netstat: malformed rows", &command).into_iter().collect();
         if summary.empty {
             let text = format!("{command} printed nothing: there are no such sockets");
             diagnostics.push(Diagnostic { level: Level::Info, key: "netstat: nothing printed", text });

@@ -78,9 +78,17 @@ impl Source for Procfs {
             let skipped =
                 table.finish().map_err(|cause| SourceError::Failed(procfs(cause.in_file(&path))))?;
             let name = format!("procfs: {}", path.display());
-            diagnostics.extend(skipped.diagnostic("procfs: malformed rows", &name, "malformed rows"));
+            diagnostics.extend(skipped.diagnostic("procfs: malformed rows", &name));
         }
-        if found { Ok(diagnostics) } else { Err(SourceError::Unsupported(no_table(net, query.protocol))) }
+        if found {
+            return Ok(diagnostics);
+        }
+        let cause = no_table(net, query.protocol);
+        Err(if probe(net).is_ok() {
+            SourceError::Unsupported(cause)
+        } else {
+            SourceError::Unavailable(cause)
+        })
     }
 }
 

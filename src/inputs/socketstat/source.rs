@@ -7,6 +7,7 @@ use crate::inputs::source::{Diagnostic, SourceError};
 
 /// What a source can do.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for a thing of its own")]
 pub struct Capabilities {
     /// The protocols that it lists.
     pub protocols: &'static [Protocol],

@@ -59,8 +59,7 @@ fn no_netlink() -> Option<Diagnostic> {
     use crate::netlink::channel::KernelChannel;
 
     let refused = KernelChannel::open(SockProtocol::NetlinkSockDiag, 0, 0).err()?;
-    let text = "ss: netlink is not permitted here, so ss prints no counters of TCP \
-                (systemd: add AF_NETLINK to RestrictAddressFamilies)";
+    let text = "ss: cannot use netlink, so there are no TCP counters (systemd: add AF_NETLINK to RestrictAddressFamilies)";
     matches!(refused, Errno::EAFNOSUPPORT | Errno::EPERM | Errno::EACCES).then(|| Diagnostic {
         level: Level::Info,
         key: "ss: no netlink",

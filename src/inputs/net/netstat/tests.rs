@@ -203,8 +203,10 @@ fn a_run_that_fails_costs_only_what_it_alone_gives() {
         Platform::OpenBsd,
         &[("netstat -inbv", Err("timed out")), ("netstat -indv", Ok("oops")), ("netstat -inev", Ok(IERRS))],
     );
-    let errors =
-        ["netstat -inbv timed out", "netstat -indv printed unexpected output, expected a table of interfaces, got \"oops\""];
+    let errors = [
+        "netstat -inbv timed out",
+        "netstat -indv printed unexpected output, expected a table of interfaces, got \"oops\"",
+    ];
     assert_eq!(gathered.errors, errors);
     assert_eq!(
         values(&gathered),

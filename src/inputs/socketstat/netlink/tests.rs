@@ -215,7 +215,7 @@ fn a_bad_message_costs_its_row() {
     let (diagnostics, peers) = dump(&mut source);
     let diagnostics = diagnostics.unwrap();
     let [Diagnostic { level: Level::Warn, text, .. }] = &diagnostics[..] else { panic!("{diagnostics:?}") };
-    assert!(text.starts_with("netlink: unix: skipped 3 malformed messages, first: "), "{text}");
+    assert!(text.starts_with("netlink: unix: skipped 3 malformed rows, first: "), "{text}");
     assert_eq!(peers, [5, 6]);
 }
 

@@ -26,7 +26,7 @@ fn reads_what_there_is_of_both_families() {
     let net = net.path();
     let missing = format!("there is no {0}/tcp and no {0}/tcp6", net.display());
     let (_, result) = dump(net, Protocol::Tcp);
-    let Err(SourceError::Unsupported(cause)) = result else { panic!("{result:?}") };
+    let Err(SourceError::Unavailable(cause)) = result else { panic!("{result:?}") };
     assert!(cause.to_string().ends_with(&missing), "{cause}");
     assert!(probe(net).unwrap_err().to_string().ends_with(&missing));
 

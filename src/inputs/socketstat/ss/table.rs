@@ -123,7 +123,7 @@ impl Table {
         self.settle(columns, true, each);
         let table = format!("ss --{}", self.protocol);
         let mut diagnostics: Vec<Diagnostic> =
-            self.skipped.diagnostic("ss: malformed rows", &table, "malformed rows").into_iter().collect();
+            self.skipped.diagnostic("ss: malformed rows", &table).into_iter().collect();
         if self.orphans > 0 {
             let text =
                 format!("{table}: skipped {} lines of details without a socket above them", self.orphans);
@@ -133,23 +133,23 @@ impl Table {
     }
 
     fn begin(&mut self, columns: LeadingColumns, line: &[u8]) {
-        let cells = match leading_cells(columns, line) {
-            Some((cells, ends)) if self.protocol == Protocol::Unix => match unix_cells(cells, line, ends) {
-                Some(cells) => match self.alignment.judge(line, cells.inodes()) {
-                    Verdict::Row => Some(cells),
-                    Verdict::Malformed => None,
-                    Verdict::Undecided => {
-                        self.above = Above::Skipped;
-                        return;
-                    }
-                },
-                None => {
-                    self.alignment.broken_off(line);
-                    None
+        let cells = leading_cells(columns, line);
+        let cells = if self.protocol == Protocol::Unix {
+            let Some((cells, ends)) = cells else { return self.skip(line) };
+            let Some(cells) = unix_cells(cells, line, ends) else {
+                self.alignment.broken_off(line);
+                return self.skip(line);
+            };
+            match self.alignment.judge(line, cells.inodes()) {
+                Verdict::Row => Some(cells),
+                Verdict::Malformed => None,
+                Verdict::Undecided => {
+                    self.above = Above::Skipped;
+                    return;
                 }
-            },
-            Some((cells, ends)) => inet_cells(self.protocol, cells, line, ends),
-            None => None,
+            }
+        } else {
+            cells.and_then(|(cells, ends)| inet_cells(self.protocol, cells, line, ends))
         };
         match cells {
             Some(cells) => self.take(cells, line),

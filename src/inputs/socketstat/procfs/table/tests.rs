@@ -28,7 +28,7 @@ fn read(protocol: Protocol, little: bool, lines: &[&[u8]]) -> (Vec<String>, Resu
 
 /// What is said of the skipped rows.
 fn said(skipped: &Skipped) -> Option<String> {
-    skipped.diagnostic("key", "table", "malformed rows").map(|diagnostic| diagnostic.text)
+    skipped.diagnostic("key", "table").map(|diagnostic| diagnostic.text)
 }
 
 fn rows(protocol: Protocol, little: bool, lines: &[&str]) -> Vec<String> {
@@ -54,7 +54,8 @@ fn reads_addresses_in_both_byte_orders() {
 #[test]
 fn lists_the_states_that_ss_lists() {
     let table = |protocol, states: std::ops::RangeInclusive<u8>| {
-        let row = |state| format!("0: 0100007F:{state:04X} 00000000:0000 {state:02X} 00000000:00000000 {TAIL}");
+        let row =
+            |state| format!("0: 0100007F:{state:04X} 00000000:0000 {state:02X} 00000000:00000000 {TAIL}");
         let lines: Vec<String> = std::iter::once(INET.to_owned()).chain(states.map(row)).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         rows(protocol, true, &lines)
