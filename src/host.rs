@@ -44,6 +44,12 @@ impl Host {
         self.other_proc.is_some()
     }
 
+    /// Whether `HOST_PROC` describes another network than that of this process.
+    #[must_use]
+    pub fn is_other_network(&self) -> bool {
+        self.is_foreign()
+    }
+
     /// Whether /proc and /sys are those that the system's own messages speak of.
     #[must_use]
     pub fn is_own(&self) -> bool {

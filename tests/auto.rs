@@ -1,12 +1,10 @@
 //! What `source = "auto"` says of its choice, gather after gather.
 
-mod support;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Stdio};
 
-use support::{fake, plugin, write};
+use crate::support::{fake, plugin, write};
 
 /// The second input's metric shows that the first has gathered.
 const CONFIG: &str = "[[inputs.socketstat]]\nprotocols = ['tcp']\n[[inputs.net]]\ninterfaces = ['none']\n";
@@ -25,12 +23,10 @@ fn gather(stdin: &mut ChildStdin, stdout: &mut BufReader<ChildStdout>) -> Vec<St
 
 /// Runs the plugin with `directory` as PATH; `between` is called before each of the gathers. What it logged.
 fn log(directory: &Path, between: &[&dyn Fn()]) -> Vec<String> {
-    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/net-kernel-6.18/proc");
     let config = write(directory, "plugin.conf", CONFIG);
     let mut child = plugin()
         .args(["--config", &config])
         .env("PATH", directory)
-        .env("HOST_PROC", recorded)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,7 +1,6 @@
 //! The command line: flags, Go's spellings of them, and exit codes.
 
-mod support;
-
+use crate::support;
 use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};

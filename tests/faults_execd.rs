@@ -3,12 +3,6 @@
 //! Where a test waits on purpose, `FAULT_SECONDS` (default 3) says for how long: a full minute in `cargo test` would hold
 //! everything up, and what a stalled reader does to the plugin shows within the first second.
 
-#![cfg(target_os = "linux")]
-
-#[path = "../fuzz/src/influx.rs"]
-mod influx;
-mod support;
-
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
@@ -18,9 +12,12 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::unistd::pipe;
-use support::execd::{ANSWER, Execd, NET, SOCKETS, command, dir, fixture};
-use support::{fake, wait_until, write};
+use crate::checks::influx;
+use crate::support;
+use crate::support::execd::{ANSWER, Execd, NET, SOCKETS, command, dir, fixture};
+use crate::support::{fake, wait_until, write};
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
 
 /// For how long a fault lasts.
 fn while_it_lasts() -> Duration {
@@ -220,7 +217,7 @@ fn stderr_closed_or_full() {
     let dir = dir();
     // There is no ss, so each gather has something to say.
     for full in [false, true] {
-        let (reader, writer) = pipe().expect("a pipe");
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
         if full {
             // As far as it goes, by a descriptor that does not wait.
             let path = format!("/proc/self/fd/{}", writer.as_raw_fd());

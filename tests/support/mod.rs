@@ -1,7 +1,6 @@
 //! What the integration tests share: the binary under test, fakes of the programs that it runs, a network namespace with
 //! sockets of every kind, a reader of ss's output that knows nothing of the library, and the word for a test that
 //! cannot run on this machine.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod execd;
 pub mod namespace;
@@ -21,6 +20,11 @@ pub fn skipped(why: &str) {
     // `println!` of a passing test is captured by the harness: a skip has to be seen.
     writeln!(std::io::stdout().lock(), "SKIPPED: {why}").expect("the test's stdout can be written");
     assert!(std::env::var_os("REQUIRE_ALL").is_none(), "no test may be skipped here: {why}");
+}
+
+/// The name of the test that calls this, as `--exact` takes it: the harness names the thread of a test after it.
+pub fn test_name() -> String {
+    std::thread::current().name().expect("called on the thread of the test").to_owned()
 }
 
 /// The binary under test, with nothing in its environment.
