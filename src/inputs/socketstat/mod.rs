@@ -95,8 +95,13 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
         && let Some(never) =
             protocols.iter().find(|protocol| !named.capabilities.protocols.contains(protocol))
     {
-        let can = names(named.capabilities.protocols);
-        let message = format!("source {} does not support {never}; it supports {can}", named.name);
+        let others: Vec<&str> = SOURCES
+            .iter()
+            .filter(|source| source.capabilities.protocols.contains(never))
+            .map(|source| source.name)
+            .collect();
+        let message =
+            format!("source {} does not support {never}; supported by {}", named.name, others.join(", "));
         return Err(fault("protocols", message));
     }
     let context = Context { environment: environment.clone(), platform };
