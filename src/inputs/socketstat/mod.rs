@@ -26,6 +26,7 @@ use super::{Context, Environment, Input};
 use crate::accumulator::Accumulator;
 use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};
+use crate::host::Network;
 use crate::logger::Level;
 use crate::output::OutputError;
 use crate::quote::quote;
@@ -151,7 +152,7 @@ fn candidates(protocols: &[Protocol]) -> Vec<&'static sources::SocketSource> {
 
 /// What `auto` needs and a source cannot do.
 fn lacks(capabilities: Capabilities, context: &Context) -> Option<String> {
-    let foreign = !capabilities.other_network && context.environment.host.is_other_network();
+    let foreign = !capabilities.other_network && context.environment.host.network() == Network::Other;
     foreign.then(|| String::from("does not see the network of HOST_PROC"))
 }
 
