@@ -74,6 +74,7 @@ fn plugins(run: &Run, environment: &Environment) -> Result<Vec<Plugin>, Failure>
     };
     let lookup = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let threshold = if run.debug { Level::Debug } else { Level::Info };
+    let environment = &Environment { once: run.once, ..environment.clone() };
     let sections = config::parse(&file, &text, &inputs::known(), &lookup)?;
     let plugin = |section| Plugin::new(section, environment, threshold).map_err(Failure::from);
     sections.into_iter().map(plugin).collect()
