@@ -21,8 +21,15 @@ pub(super) struct Totals {
     words: usize,
     /// As of the last whole dump.
     known: Sockets,
+    /// Where each of them is; built for the first one that does not come in order.
+    known_index: Option<Index>,
+    /// The place of the one that should come next. The kernel lists sockets in the same order each time; a look into the
+    /// index, which is in no cache then, costs as much as all else that is done for a socket.
+    expected: usize,
     /// As of the dump at hand.
     next: Sockets,
+    /// Where those of them are that are not known.
+    new_index: Index,
     /// No dump was whole yet: what sockets have moved so far is not growth.
     first: bool,
 }
@@ -38,14 +45,13 @@ struct Counter {
 }
 
 /// Sockets with the values of their counters: a row of each vector is one socket. 42 bytes per socket with the counters
-/// of the contract, and 6 to 11 in the index.
+/// of the contract.
 #[derive(Debug, Default)]
 struct Sockets {
     ids: Vec<u64>,
     marks: Vec<Mark>,
     /// As many words for each.
     words: Vec<u32>,
-    index: Index,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -65,8 +71,16 @@ impl Totals {
             words += counter.words();
             counter
         });
-        let counters = counters.collect();
-        Self { counters, words, known: Sockets::default(), next: Sockets::default(), first: true }
+        Self {
+            counters: counters.collect(),
+            words,
+            known: Sockets::default(),
+            known_index: None,
+            expected: 0,
+            next: Sockets::default(),
+            new_index: Index::default(),
+            first: true,
+        }
     }
 
     /// Whether no dump was whole yet, so that [`Totals::row`] tells what sockets have moved before.
@@ -81,20 +95,21 @@ impl Totals {
 
     /// Begins a dump.
     pub(super) fn begin(&mut self) {
-        let rows = self.known.ids.len().max(self.next.ids.len());
-        self.next.clear(rows);
+        self.next.clear(self.known.ids.len());
+        self.new_index.clear(0);
+        self.expected = 0;
         self.known.marks.iter_mut().for_each(|mark| mark.seen = false);
     }
 
     /// Takes a socket of the dump at hand, and writes the growth of its counters to `growth`: all of their values where
     /// it was not known, or where one of them went back. False where the dump has listed it before.
     pub(super) fn row(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> bool {
-        let known = self.known.find(id);
-        let repeated = match known.and_then(|place| self.known.marks.get_mut(place)) {
-            Some(mark) => std::mem::replace(&mut mark.seen, true),
-            None => self.next.find(id).is_some(),
+        let known = self.known(id);
+        let is_new = match known.and_then(|place| self.known.marks.get_mut(place)) {
+            Some(mark) => !std::mem::replace(&mut mark.seen, true),
+            None => self.add_new(id),
         };
-        if repeated {
+        if !is_new {
             return false;
         }
         let before = known.and_then(|place| self.known.values(place, self.words));
@@ -112,8 +127,7 @@ impl Totals {
                 counter.push(*growth, &mut self.next.words);
             }
             let now = self.next.words.get(start..).unwrap_or_default();
-            let went_back =
-                |before: &&[u32]| self.counters.iter().any(|counter| counter.went_back(before, now));
+            let went_back = |before: &&[u32]| self.counters.iter().any(|counter| counter.went_back(before, now));
             if let Some(before) = before.filter(|before| !went_back(before)) {
                 for (counter, growth) in self.counters.iter().zip(growth) {
                     *growth = counter.growth(before, now);
@@ -124,17 +138,37 @@ impl Totals {
         true
     }
 
+    /// The place of a socket of the last whole dump.
+    fn known(&mut self, id: u64) -> Option<usize> {
+        let Self { known, known_index, expected, .. } = self;
+        let place = if known.ids.get(*expected) == Some(&id) {
+            *expected
+        } else {
+            known_index.get_or_insert_with(|| known.index()).find(id, |place| known.is_at(place, id))?
+        };
+        *expected = place + 1;
+        Some(place)
+    }
+
+    /// Notes a socket that is not known. False where the dump has listed it before.
+    fn add_new(&mut self, id: u64) -> bool {
+        let Self { next, new_index, .. } = self;
+        if new_index.find(id, |place| next.is_at(place, id)).is_some() {
+            return false;
+        }
+        let place = next.ids.len();
+        new_index.insert(place, |row| if row == place { id } else { next.id(row) });
+        true
+    }
+
     /// Ends a whole dump: what it listed is what is known from now on.
     pub(super) fn commit(&mut self) {
-        self.first = false;
         let Self { known, next, words, .. } = self;
-        if *words == 0 {
-            // There is nothing to know from one gather to the next.
-            return;
-        }
         for (place, (id, mark)) in known.ids.iter().zip(&known.marks).enumerate() {
+            // Without counters there is nothing to keep.
             if !mark.seen
                 && mark.missed < KEPT
+                && *words > 0
                 && let Some(values) = known.values(place, *words)
             {
                 next.words.extend_from_slice(values);
@@ -142,18 +176,31 @@ impl Totals {
             }
         }
         std::mem::swap(known, next);
+        self.known_index = None;
+        self.first = false;
     }
 
     /// Forgets all sockets: the next dump is of another source, which tells them apart by something else.
     pub(super) fn reset(&mut self) {
         self.known.clear(0);
+        self.known_index = None;
         self.first = true;
     }
 }
 
 impl Sockets {
-    fn find(&self, id: u64) -> Option<usize> {
-        self.index.find(id, |place| self.ids.get(place) == Some(&id))
+    fn id(&self, place: usize) -> u64 {
+        self.ids.get(place).copied().unwrap_or_default()
+    }
+
+    fn is_at(&self, place: usize, id: u64) -> bool {
+        self.ids.get(place) == Some(&id)
+    }
+
+    fn index(&self) -> Index {
+        let mut index = Index::with_room(self.ids.len());
+        (0..self.ids.len()).for_each(|place| index.insert(place, |row| self.id(row)));
+        index
     }
 
     fn values(&self, place: usize, words: usize) -> Option<&[u32]> {
@@ -162,10 +209,8 @@ impl Sockets {
 
     /// Adds a socket whose values were added before.
     fn push(&mut self, id: u64, mark: Mark) {
-        let Self { ids, marks, index, .. } = self;
-        marks.push(mark);
-        ids.push(id);
-        index.insert(ids.len() - 1, |place| ids.get(place).copied().unwrap_or_default());
+        self.ids.push(id);
+        self.marks.push(mark);
     }
 
     /// Takes all out; keeps the memory unless it is far more than `rows` need.
@@ -176,7 +221,6 @@ impl Sockets {
         self.ids.clear();
         self.marks.clear();
         self.words.clear();
-        self.index.clear(rows);
     }
 }
 
