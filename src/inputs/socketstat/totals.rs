@@ -127,7 +127,8 @@ impl Totals {
                 counter.push(*growth, &mut self.next.words);
             }
             let now = self.next.words.get(start..).unwrap_or_default();
-            let went_back = |before: &&[u32]| self.counters.iter().any(|counter| counter.went_back(before, now));
+            let went_back =
+                |before: &&[u32]| self.counters.iter().any(|counter| counter.went_back(before, now));
             if let Some(before) = before.filter(|before| !went_back(before)) {
                 for (counter, growth) in self.counters.iter().zip(growth) {
                     *growth = counter.growth(before, now);
