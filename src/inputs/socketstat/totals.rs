@@ -109,8 +109,11 @@ impl Totals {
             Some(mark) => !std::mem::replace(&mut mark.seen, true),
             None => self.add_new(id),
         };
-        if !is_new {
-            return false;
+        if is_new {
+            self.next.push(id, Mark::default());
+        }
+        if !is_new || self.words == 0 {
+            return is_new;
         }
         let before = known.and_then(|place| self.known.values(place, self.words));
         let start = self.next.words.len();
@@ -135,7 +138,6 @@ impl Totals {
                 }
             }
         }
-        self.next.push(id, Mark::default());
         true
     }
 
@@ -208,7 +210,7 @@ impl Sockets {
         self.words.get(place.checked_mul(words)?..)?.get(..words)
     }
 
-    /// Adds a socket whose values were added before.
+    /// Adds a socket; its values are added apart.
     fn push(&mut self, id: u64, mark: Mark) {
         self.ids.push(id);
         self.marks.push(mark);
