@@ -11,6 +11,8 @@ mod netid;
 pub mod netlink;
 pub mod netstat;
 mod options;
+#[cfg(target_os = "linux")]
+mod owners;
 mod print;
 pub mod procfs;
 mod select;
