@@ -1,6 +1,8 @@
 //! `inputs.socketstat`: a metric per socket, or per group of sockets.
 
 mod extra;
+#[cfg(target_os = "linux")]
+mod closed;
 pub mod field;
 mod groups;
 mod index;
