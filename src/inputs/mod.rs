@@ -21,6 +21,9 @@ use crate::platform::Platform;
 
 /// Something that gathers metrics.
 pub trait Input {
+    /// Begins what goes on between gathers: called once, before the first of several.
+    fn start(&mut self) {}
+
     /// Gathers once. What fails is reported to the accumulator and costs nothing else.
     ///
     /// # Errors

@@ -15,14 +15,17 @@ mod rank;
 mod spread;
 mod table;
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::time::Instant;
 
 use super::field::Field;
+use super::owners::Owners;
 use super::select::PortSet;
 use super::socket::{Endpoint, Protocol, Socket, TcpInfo};
 use super::state::{CLOSE, LISTEN};
-use super::totals::Totals;
-use keys::Keys;
+use super::totals::{Owner, Totals};
+use keys::{Keys, Known};
 use lines::SpreadNames;
 use notes::Notes;
 pub(super) use options::GroupOptions;
@@ -43,6 +46,12 @@ pub(super) struct Groups {
     rank_by: RankBy,
     /// There is only one gather: what sockets have moved before counts.
     once: bool,
+    /// Connections that end are counted: their column is the last of the counters.
+    counts_closed: bool,
+    owners: Owners,
+    /// Whether a key needs the owner.
+    owned: bool,
+    stats: Stats,
     kinds: Vec<Kind>,
     table: Table,
     samples: Samples,
@@ -55,12 +64,31 @@ pub(super) struct Groups {
     growth: Vec<u64>,
 }
 
+/// What the groups say of themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stats {
+    /// Sockets in the last gather.
+    pub(super) sockets: u64,
+    /// Groups that are remembered.
+    pub(super) groups: u64,
+    /// Groups of the last gather without a line of their own.
+    pub(super) folded: u64,
+    /// Connections that have ended, a total.
+    pub(super) closed: u64,
+    /// Bytes of connections whose owner nobody knows, a total.
+    pub(super) unattributed_bytes: u64,
+    /// Whether connections that end are counted.
+    pub(super) counts_closed: bool,
+}
+
 /// What is known of the sockets of one protocol.
 #[derive(Debug)]
 struct Kind {
     protocol: Protocol,
     totals: Totals,
     listening: PortSet,
+    /// The owners of the sockets that listen.
+    listeners: HashMap<u16, Owner>,
     /// In this gather there was a whole dump.
     dumped: bool,
     /// What its sockets moved before that dump is not counted.
@@ -83,6 +111,7 @@ pub(super) struct Dump<'a> {
     kind: usize,
     samples: usize,
     committed: bool,
+    now: Instant,
 }
 
 impl Groups {
@@ -92,8 +121,9 @@ impl Groups {
         let kind = self.kinds.get_mut(index)?;
         kind.totals.begin();
         kind.listening.clear();
+        kind.listeners.clear();
         let samples = self.samples.len();
-        Some(Dump { groups: self, kind: index, samples, committed: false })
+        Some(Dump { groups: self, kind: index, samples, committed: false, now: Instant::now() })
     }
 
     /// The sockets of a protocol come from another source from now on, which tells them apart by something else.
@@ -105,8 +135,29 @@ impl Groups {
 
     /// The states of the sockets at whose ports others arrive; none where nobody asks.
     pub(super) fn listening_states(&self, protocol: Protocol) -> Option<u32> {
-        let asked = protocol.has_service() && self.keys.iter().any(keys::Key::needs_listening);
+        // Who owns a connection that ended unseen is asked of the socket that it came to.
+        let needs = |key: keys::Key| key.needs_listening() || self.counts_closed && key.needs_identity();
+        let asked = protocol.has_service() && self.keys.iter().any(needs);
         asked.then_some(if protocol == Protocol::Udp { 1 << CLOSE } else { 1 << LISTEN })
+    }
+
+    /// How many bytes of `tcp_info` the counters of a connection that ended are in; `None` where such are not counted.
+    pub(super) fn closed_info(&self) -> Option<usize> {
+        let ends = self.counters.iter().map(|field| field.offset + 8);
+        ends.max().filter(|_| self.counts_closed)
+    }
+
+    /// Counts no connections that end: the kernel does not tell.
+    pub(super) fn without_closed(&mut self) {
+        if std::mem::take(&mut self.counts_closed) {
+            self.growth.truncate(self.counters.len());
+            self.table = Table::new(self.counters.len());
+        }
+    }
+
+    /// What there is to say of the last gather.
+    pub(super) const fn stats(&self) -> Stats {
+        Stats { counts_closed: self.counts_closed, ..self.stats }
     }
 
     /// Whether a dump is to have `tcp_info`.
@@ -120,16 +171,24 @@ impl Dump<'_> {
     pub(super) fn listens(&mut self, socket: &Socket<'_>) {
         if let (Some(port), Some(kind)) = (socket.local.port(), self.groups.kinds.get_mut(self.kind)) {
             kind.listening.insert(port);
+            if self.groups.owned {
+                kind.listeners.entry(port).or_insert(owner_of(socket));
+            }
         }
     }
 
     /// Takes a socket.
     pub(super) fn add(&mut self, socket: &Socket<'_>) {
-        let Groups { keys, kinds, growth, key, single, secret, .. } = &mut *self.groups;
+        let Groups { keys, kinds, growth, key, single, secret, owners, owned, .. } = &mut *self.groups;
         let Some(kind) = kinds.get_mut(self.kind) else { return };
         let protocol = kind.protocol;
-        match identity(protocol, socket, secret) {
-            Some(id) if !kind.totals.row(id, &socket.tcp, growth) => return,
+        let id = identity(protocol, socket, secret);
+        let mut owner = owner_of(socket);
+        if *owned && let Some(first) = id.and_then(|id| kind.totals.owner(id)) {
+            owner = first;
+        }
+        match id {
+            Some(id) if !kind.totals.row(id, &socket.tcp, owner, growth) => return,
             Some(_) if protocol == Protocol::Tcp => {}
             // It is not known again, so it must not be counted, or it would be so at each gather.
             _ => growth.fill(0),
@@ -139,7 +198,8 @@ impl Dump<'_> {
         if *single {
             Keys::of_line(protocol, socket, key);
         } else {
-            keys.of_socket(protocol, socket, &kind.listening, key);
+            let known = Known { listening: &kind.listening, owner: Some(owner), now: self.now };
+            keys.of_socket(protocol, socket, &known, owners, key);
         }
         let place = self.place();
         let Groups { table, samples, growth, notes, single, .. } = &mut *self.groups;
@@ -150,6 +210,37 @@ impl Dump<'_> {
         };
         if *single && let Some(group) = table.groups.get_mut(place) {
             group.note = notes.add(protocol, socket, sample);
+        }
+    }
+
+    /// Takes a connection that has ended since the last gather, behind all sockets of the dump.
+    pub(super) fn closed(&mut self, socket: &Socket<'_>) {
+        let Groups { keys, kinds, growth, key, owners, owned, stats, counters, .. } = &mut *self.groups;
+        let Some(kind) = kinds.get_mut(self.kind) else { return };
+        let Some(id) = socket.cookie else { return };
+        let Some(remembered) = kind.totals.closed(id, &socket.tcp, growth) else { return };
+        let inbound = keys::is_inbound(kind.protocol, socket, &kind.listening) == Some(true);
+        let listener = socket.local.port().filter(|_| inbound).and_then(|port| kind.listeners.get(&port));
+        let owner = remembered.or(listener.copied());
+        if !kind.totals.is_first() {
+            stats.closed += 1;
+            if *owned && owner.is_none() {
+                // The first two counters: bytes acknowledged and received.
+                let bytes = growth.iter().take(2).fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
+                stats.unattributed_bytes = stats.unattributed_bytes.saturating_add(bytes);
+            }
+        }
+        let known = Known { listening: &kind.listening, owner, now: self.now };
+        keys.of_socket(kind.protocol, socket, &known, owners, key);
+        let column = counters.len();
+        if let Some(closed) = growth.get_mut(column) {
+            *closed = 1;
+        }
+        let place = self.place();
+        let Groups { table, growth, .. } = &mut *self.groups;
+        table.add(place, Sums::default(), growth);
+        if let Some(closed) = growth.get_mut(column) {
+            *closed = 0;
         }
     }
 
@@ -196,6 +287,10 @@ impl Drop for Dump<'_> {
             self.groups.samples.truncate(self.samples);
         }
     }
+}
+
+fn owner_of(socket: &Socket<'_>) -> Owner {
+    Owner { uid: socket.uid, cgroup: socket.cgroup }
 }
 
 /// What tells a socket from all others of its protocol; `None` where nothing does. Without a cookie only connections of TCP

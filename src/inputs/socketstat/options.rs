@@ -7,10 +7,12 @@ use serde::Deserialize;
 
 use super::extra::ExtraFields;
 use super::groups::{GroupOptions, Groups};
+use super::lines::ExtraTags;
 use super::select::{Selection, SelectionOptions};
 use super::socket::Protocol;
 use super::source::{Capabilities, Source};
 use super::sources::{SOURCES, SocketSource};
+use super::state::ESTABLISHED;
 use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};
 use crate::host::Network;
@@ -36,6 +38,9 @@ pub const OPTIONS: &[&str] = &[
     "ipv6_prefix",
     "max_series",
     "rank_by",
+    "closed_sockets",
+    "internal",
+    "extra_tags",
 ];
 
 /// The options as they stand in the file.
@@ -58,6 +63,9 @@ struct Options {
     ipv6_prefix: Option<i64>,
     max_series: Option<i64>,
     rank_by: Option<String>,
+    closed_sockets: Option<bool>,
+    internal: Option<bool>,
+    extra_tags: Strings,
 }
 
 impl Default for Options {
@@ -79,6 +87,9 @@ impl Default for Options {
             ipv6_prefix: None,
             max_series: None,
             rank_by: None,
+            closed_sockets: None,
+            internal: None,
+            extra_tags: Strings::default(),
         }
     }
 }
@@ -89,10 +100,13 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
     pub(super) selection: Selection,
     pub(super) extra: ExtraFields,
+    pub(super) extra_tags: ExtraTags,
     /// `None`: a line per socket.
     pub(super) groups: Option<Groups>,
+    /// Whether a line says how the gathers go.
+    pub(super) internal: bool,
     named: Option<&'static SocketSource>,
-    context: Context,
+    pub(super) context: Context,
     needs: Needs,
 }
 
@@ -101,6 +115,8 @@ pub(super) struct Settings {
 struct Needs {
     tcp_info: Option<&'static str>,
     listening: Option<&'static str>,
+    identity: Option<&'static str>,
+    events: Option<&'static str>,
 }
 
 impl Settings {
@@ -139,16 +155,40 @@ impl Settings {
             max_series: options.max_series,
             rank_by: options.rank_by,
         };
-        let groups = Groups::of_options(&groups, &extra, &protocols, environment.once)?;
+        let grouping = !groups.group_by.0.is_empty();
+        let extra_tags =
+            ExtraTags::of_option(&options.extra_tags.0).map_err(|message| fault("extra_tags", message))?;
+        if grouping && !extra_tags.is_empty() {
+            let message = "not supported with group_by: name the keys there";
+            return Err(fault("extra_tags", message.to_owned()));
+        }
+        if options.closed_sockets == Some(true) && !grouping {
+            return Err(fault(
+                "closed_sockets",
+                String::from("needs group_by: a closed socket has no line of its own"),
+            ));
+        }
+        // What a selection by other states would count of a connection that ended cannot be told from its end.
+        let connections = selection.states(Protocol::Tcp) & (1 << ESTABLISHED) != 0;
+        let closed = options.closed_sockets.unwrap_or(true) && connections;
+        let sys = environment.host.sys();
+        let groups = Groups::of_options(&groups, &extra, &protocols, environment.once, closed, sys)?;
         let needs = Needs {
             tcp_info: (!extra.is_empty()).then_some("extra_fields"),
             listening: groups.as_ref().and_then(Groups::needs_listening),
+            identity: if extra_tags.is_empty() {
+                groups.as_ref().and_then(Groups::needs_identity)
+            } else {
+                Some("extra_tags")
+            },
+            events: options.closed_sockets.filter(|asked| *asked).map(|_| "closed_sockets"),
         };
         if let Some(named) = named {
             check_source(named, &protocols, needs)?;
         }
         let context = Context { environment: environment.clone(), platform };
-        Ok(Self { protocols, timeout, selection, extra, groups, named, context, needs })
+        let internal = options.internal.unwrap_or(grouping);
+        Ok(Self { protocols, timeout, selection, extra, extra_tags, groups, internal, named, context, needs })
     }
 
     /// The choice among the sources for one of the protocols.
@@ -172,6 +212,13 @@ impl Needs {
     fn lacking(&self, can: &Capabilities) -> Option<(&'static str, String)> {
         if let Some(option) = self.tcp_info.filter(|_| !can.tcp_info) {
             return Some((option, format!("does not have the tcp_info that {option} needs")));
+        }
+        if let Some(option) = self.events.filter(|_| !can.events) {
+            return Some((option, format!("does not hear of sockets that end, as {option} needs")));
+        }
+        if let Some(key) = self.identity.filter(|_| !can.identity) {
+            let option = if key == "extra_tags" { key } else { "group_by" };
+            return Some((option, format!("does not have the owners of sockets that {key} needs")));
         }
         let key = self.listening.filter(|_| !can.listening)?;
         Some(("group_by", format!("does not list the listening sockets that the key {key} needs")))

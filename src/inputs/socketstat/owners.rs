@@ -8,25 +8,61 @@ mod cgroups;
 mod unit;
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Uid, User};
 
-pub(super) use cgroups::Cgroups;
-pub(super) use unit::unit;
+use cgroups::Cgroups;
+
+/// The names of owners.
+#[derive(Debug)]
+pub(super) struct Owners {
+    users: Users,
+    cgroups: Cgroups,
+    /// The unit of the cgroup with that path, the last one that was asked for.
+    unit: (String, String),
+}
+
+impl Owners {
+    /// On a host whose `/sys` is at `sys`.
+    pub(super) fn new(sys: &Path) -> Self {
+        let cgroups = Cgroups::new(PathBuf::from("/proc/self/mountinfo"), sys.to_owned());
+        Self { users: Users::default(), cgroups, unit: (String::new(), String::new()) }
+    }
+
+    /// The name of a user; empty where the kernel does not tell.
+    pub(super) fn user(&mut self, uid: Option<u32>, now: Instant) -> &str {
+        uid.map_or("", |uid| self.users.name(uid, now))
+    }
+
+    /// The path of a cgroup; empty where the kernel does not tell.
+    pub(super) fn cgroup(&mut self, number: Option<u64>, now: Instant) -> &str {
+        number.map_or("", |number| self.cgroups.path(number, now))
+    }
+
+    /// The unit of a cgroup; its path where that has none.
+    pub(super) fn unit(&mut self, number: Option<u64>, now: Instant) -> &str {
+        let path = number.map_or("", |number| self.cgroups.path(number, now));
+        if self.unit.0 != path {
+            self.unit = (path.to_owned(), unit::unit(path).unwrap_or_else(|| path.to_owned()));
+        }
+        &self.unit.1
+    }
+}
 
 /// How long a user's name is kept.
 const KEPT: Duration = Duration::from_secs(3600);
 
 /// Names of users, looked up once an hour.
 #[derive(Debug, Default)]
-pub(super) struct Users {
+struct Users {
     names: HashMap<u32, (String, Instant)>,
 }
 
 impl Users {
     /// The name of a user in the system's database; the number where it has none.
-    pub(super) fn name(&mut self, uid: u32, now: Instant) -> &str {
+    fn name(&mut self, uid: u32, now: Instant) -> &str {
         let known = self.names.entry(uid).or_insert_with(|| (look_up(uid), now));
         if now.saturating_duration_since(known.1) >= KEPT {
             *known = (look_up(uid), now);

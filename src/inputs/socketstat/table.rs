@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use super::events::Events;
 use super::groups::Groups;
 use super::lines::Lines;
 use super::select::Selection;
@@ -37,6 +38,22 @@ pub(super) struct Shared {
     pub(super) congestion: bool,
     /// The source of the first table that was read.
     pub(super) announced: Option<&'static str>,
+    /// Connections that end.
+    pub(super) events: Events,
+    pub(super) stats: Stats,
+}
+
+/// How the gathers go, for the line that says so.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stats {
+    /// Dumps that failed, a total.
+    pub(super) errors: u64,
+    /// Sockets that were listed in the last gather.
+    pub(super) sockets: u64,
+    /// What the dumps of the last gather took.
+    pub(super) dumps: Duration,
+    /// The last source that gave sockets.
+    pub(super) source: &'static str,
 }
 
 /// Where sockets go.
@@ -64,9 +81,13 @@ impl Table {
             match outcome {
                 Ok(diagnostics) => {
                     self.choice.succeeded();
+                    shared.stats.source = self.source.unwrap_or_default();
                     return self.report(diagnostics, accumulator);
                 }
                 Err(error) => {
+                    if !matches!(error, SourceError::Unsupported(_)) {
+                        shared.stats.errors += 1;
+                    }
                     let again = self.choice.failed(&error, Instant::now());
                     if !again || attempts == 0 {
                         return self.report_error(error, accumulator);
@@ -106,7 +127,7 @@ impl Table {
             return Ok(vec![Diagnostic { level: Level::Info, key: "not of this source", text }]);
         }
         let is_other_source = self.source.replace(name).is_some_and(|before| before != name);
-        let Shared { selection, output, congestion, timeout, .. } = shared;
+        let Shared { selection, output, congestion, timeout, events, stats, .. } = shared;
         let query = Query {
             protocol,
             states: selection.states(protocol),
@@ -114,15 +135,20 @@ impl Table {
             congestion: *congestion,
             deadline: now + *timeout,
         };
-        match output {
-            Output::Lines(lines) => write_lines(&mut *chosen.source, &query, selection, lines, accumulator),
+        let outcome = match output {
+            Output::Lines(lines) => {
+                write_lines(&mut *chosen.source, &query, selection, lines, &mut stats.sockets, accumulator)
+            }
             Output::Groups(groups) => {
                 if is_other_source {
                     groups.reset(protocol);
                 }
-                add_to_groups(&mut *chosen.source, &query, selection, groups)
+                let events = if chosen.registration.capabilities.events { Some(events) } else { None };
+                add_to_groups(&mut *chosen.source, &query, selection, groups, events)
             }
-        }
+        };
+        stats.dumps += now.elapsed();
+        outcome
     }
 
     fn report(&mut self, diagnostics: Vec<Diagnostic>, accumulator: &mut Accumulator<'_>) {
@@ -155,11 +181,13 @@ fn write_lines(
     query: &Query,
     selection: &mut Selection,
     lines: &mut Lines,
+    sockets: &mut u64,
     accumulator: &mut Accumulator<'_>,
 ) -> Result<Vec<Diagnostic>, SourceError> {
     let mark = accumulator.mark();
     let outcome = source.dump(query, &mut |socket| {
         if selection.takes(query.protocol, socket) {
+            *sockets += 1;
             lines.write(query.protocol, socket, &mut |metric| accumulator.add(metric));
         }
     });
@@ -175,6 +203,7 @@ fn add_to_groups(
     query: &Query,
     selection: &mut Selection,
     groups: &mut Groups,
+    events: Option<&mut Events>,
 ) -> Result<Vec<Diagnostic>, SourceError> {
     let query = Query { tcp_info: groups.wants_tcp_info(), ..*query };
     let listening = groups.listening_states(query.protocol);
@@ -189,6 +218,14 @@ fn add_to_groups(
             dump.add(socket);
         }
     })?;
+    // Behind the dump: what ended before is among them, and what ended since is known from it.
+    if let Some(events) = events.filter(|_| query.protocol == Protocol::Tcp) {
+        events.take(&mut |socket| {
+            if selection.takes_ends(query.protocol, socket) {
+                dump.closed(socket);
+            }
+        });
+    }
     dump.commit();
     Ok(diagnostics)
 }

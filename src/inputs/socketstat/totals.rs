@@ -5,6 +5,8 @@
 //!
 //! Under churn the kernel lists some sockets twice and misses others. So a socket counts once per dump, and what is known
 //! of one that was missed is kept for two gathers.
+//!
+//! The kernel also tells of each connection that ends, with its last counters: what is known of it is then growth no more.
 
 use super::field::{Field, Width};
 use super::index::Index;
@@ -12,6 +14,8 @@ use super::socket::TcpInfo;
 
 /// For how many gathers the values of a socket are kept that is not listed any more.
 pub(super) const KEPT: u8 = 2;
+/// Stands in the place of the missed dumps of a socket that has ended.
+const CLOSED: u8 = u8::MAX;
 
 /// What is known of the sockets of one protocol.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(super) struct Totals {
     next: Sockets,
     /// No dump was whole yet: what sockets have moved so far is not growth.
     first: bool,
+    /// Whether owners are remembered.
+    owned: bool,
 }
 
 /// A counter that is followed.
@@ -37,12 +43,21 @@ struct Counter {
     told: bool,
 }
 
+/// Who owns a socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) uid: Option<u32>,
+    pub(super) cgroup: Option<u64>,
+}
+
 /// Sockets with the values of their counters: a row of each vector is one socket. 42 bytes per socket with the counters
-/// of the contract, and 6 to 11 in the index.
+/// of the contract, 24 for the owner where it is asked for, and 6 to 11 in the index.
 #[derive(Debug, Default)]
 struct Sockets {
     ids: Vec<u64>,
     marks: Vec<Mark>,
+    /// Empty where nobody asks.
+    owners: Vec<Owner>,
     /// As many words for each.
     words: Vec<u32>,
     index: Index,
@@ -58,7 +73,7 @@ struct Mark {
 
 impl Totals {
     /// Follows `fields`; where there are none, sockets are only told apart. The counters of the contract come first.
-    pub(super) fn new(fields: impl Iterator<Item = &'static Field>) -> Self {
+    pub(super) fn new(fields: impl Iterator<Item = &'static Field>, owned: bool) -> Self {
         let mut words = 0;
         let counters = fields.map(|field| {
             let counter = Counter { field, word: words, told: false };
@@ -66,7 +81,7 @@ impl Totals {
             counter
         });
         let counters = counters.collect();
-        Self { counters, words, known: Sockets::default(), next: Sockets::default(), first: true }
+        Self { counters, words, known: Sockets::default(), next: Sockets::default(), first: true, owned }
     }
 
     /// Whether no dump was whole yet, so that [`Totals::row`] tells what sockets have moved before.
@@ -88,7 +103,7 @@ impl Totals {
 
     /// Takes a socket of the dump at hand, and writes the growth of its counters to `growth`: all of their values where
     /// it was not known, or where one of them went back. False where the dump has listed it before.
-    pub(super) fn row(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> bool {
+    pub(super) fn row(&mut self, id: u64, tcp: &TcpInfo<'_>, owner: Owner, growth: &mut [u64]) -> bool {
         let known = self.known.find(id);
         let repeated = match known.and_then(|place| self.known.marks.get_mut(place)) {
             Some(mark) => std::mem::replace(&mut mark.seen, true),
@@ -98,6 +113,9 @@ impl Totals {
             return false;
         }
         let before = known.and_then(|place| self.known.values(place, self.words));
+        if self.owned {
+            self.next.owners.push(owner);
+        }
         let start = self.next.words.len();
         if *tcp == TcpInfo::Unknown {
             // A connection in TIME-WAIT has no counters any more.
@@ -124,6 +142,41 @@ impl Totals {
         true
     }
 
+    /// The owner of a socket as it was first told: a connection that its process has closed has none any more.
+    pub(super) fn owner(&self, id: u64) -> Option<Owner> {
+        self.known.owners.get(self.known.find(id)?).copied().filter(|_| self.owned)
+    }
+
+    /// Takes a connection that has ended, behind the dump at hand: writes by how much its counters grew since they were last
+    /// known, or all of their values, and returns its owner where that is known. `None` where it was taken before.
+    pub(super) fn closed(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> Option<Option<Owner>> {
+        let Self { counters, words, known, next, owned, .. } = self;
+        let mut now = Vec::new();
+        for (place, (counter, growth)) in counters.iter_mut().zip(&mut *growth).enumerate() {
+            *growth = counter.read(place, tcp);
+            counter.push(*growth, &mut now);
+        }
+        // What the dump at hand says is later than what was known before.
+        let (sockets, place) = match (next.find(id), known.find(id)) {
+            (Some(place), _) => (next, place),
+            (None, Some(place)) => (known, place),
+            (None, None) => return Some(None),
+        };
+        let mark = sockets.marks.get_mut(place)?;
+        if std::mem::replace(&mut mark.missed, CLOSED) == CLOSED {
+            return None;
+        }
+        let owner = sockets.owners.get(place).copied().filter(|_| *owned);
+        if let Some(before) = sockets.values(place, *words)
+            && !counters.iter().any(|counter| counter.went_back(before, &now))
+        {
+            for (counter, growth) in counters.iter().zip(growth) {
+                *growth = counter.growth(before, &now);
+            }
+        }
+        Some(owner)
+    }
+
     /// Ends a whole dump: what it listed is what is known from now on.
     pub(super) fn commit(&mut self) {
         self.first = false;
@@ -138,6 +191,7 @@ impl Totals {
                 && let Some(values) = known.values(place, *words)
             {
                 next.words.extend_from_slice(values);
+                next.owners.extend(known.owners.get(place));
                 next.push(*id, Mark { seen: false, missed: mark.missed + 1 });
             }
         }
@@ -176,6 +230,7 @@ impl Sockets {
         self.ids.clear();
         self.marks.clear();
         self.words.clear();
+        self.owners.clear();
         self.index.clear(rows);
     }
 }

@@ -21,7 +21,7 @@ const REMOVED: &str = "(removed)";
 
 /// The cgroups of this host, as far as sockets ask for them.
 #[derive(Debug)]
-pub(in crate::inputs::socketstat) struct Cgroups {
+pub(super) struct Cgroups {
     mounts: PathBuf,
     /// A directory that stands in for `/sys` (`HOST_SYS`).
     sys: PathBuf,
@@ -31,12 +31,12 @@ pub(in crate::inputs::socketstat) struct Cgroups {
 
 impl Cgroups {
     /// Those of the tree that the file `mounts` (`/proc/self/mountinfo`) names, below `sys` where that is not `/sys`.
-    pub(in crate::inputs::socketstat) fn new(mounts: PathBuf, sys: PathBuf) -> Self {
+    pub(super) fn new(mounts: PathBuf, sys: PathBuf) -> Self {
         Self { mounts, sys, paths: HashMap::new(), walked: None }
     }
 
     /// The path of a cgroup below the mount: `/system.slice/nginx.service`.
-    pub(in crate::inputs::socketstat) fn path(&mut self, number: u64, now: Instant) -> &str {
+    pub(super) fn path(&mut self, number: u64, now: Instant) -> &str {
         let walk = self.walked.is_none_or(|walked| now.saturating_duration_since(walked) >= INTERVAL);
         if walk && !self.paths.contains_key(&number) {
             self.walked = Some(now);

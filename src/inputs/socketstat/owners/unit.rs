@@ -5,7 +5,7 @@ const SHORT_ID: usize = 12;
 
 /// The innermost service, scope or slice of a cgroup's path: `nginx.service`, `docker-0123456789ab`, `user-1000.slice`.
 /// A container's id of 64 digits is shortened to 12. `None` where the path has none, as the root has none.
-pub(in crate::inputs::socketstat) fn unit(path: &str) -> Option<String> {
+pub(super) fn unit(path: &str) -> Option<String> {
     path.rsplit('/').find_map(|name| unit_of(name, path))
 }
 

@@ -15,7 +15,7 @@ struct Gather(Totals);
 
 impl Gather {
     fn new() -> Self {
-        Self(Totals::new(CONTRACT.iter()))
+        Self(Totals::new(CONTRACT.iter(), false))
     }
 
     /// The growth of each of the sockets, which have the same value in all counters; `None` for a repeat.
@@ -32,7 +32,7 @@ impl Gather {
 
     fn row(&mut self, id: u64, counters: [u64; 6]) -> Option<[u64; 6]> {
         let mut growth = [7; 6];
-        self.0.row(id, &TcpInfo::Raw(&info(counters)), &mut growth).then_some(growth)
+        self.0.row(id, &TcpInfo::Raw(&info(counters)), Owner::default(), &mut growth).then_some(growth)
     }
 }
 
@@ -89,8 +89,8 @@ fn without_counters_the_last_ones_are_kept() {
     gather.whole(&[(1, 5)]);
     gather.0.begin();
     let mut growth = [7; 6];
-    assert!(gather.0.row(1, &TcpInfo::Unknown, &mut growth));
-    assert!(gather.0.row(2, &TcpInfo::Unknown, &mut growth));
+    assert!(gather.0.row(1, &TcpInfo::Unknown, Owner::default(), &mut growth));
+    assert!(gather.0.row(2, &TcpInfo::Unknown, Owner::default(), &mut growth));
     assert_eq!(growth, [0; 6]);
     gather.0.commit();
     assert_eq!(gather.whole(&[(1, 6), (2, 6)]), [Some(1), Some(6)]);
@@ -98,25 +98,35 @@ fn without_counters_the_last_ones_are_kept() {
 
 #[test]
 fn what_ss_prints() {
-    let mut totals = Totals::new(CONTRACT.iter());
+    let mut totals = Totals::new(CONTRACT.iter(), false);
     let mut growth = [0; 6];
     assert!(totals.told().all(|told| !told));
     totals.begin();
-    totals.row(1, &TcpInfo::Printed([Some(1), None, Some(u64::MAX), None, None, Some(2)]), &mut growth);
+    totals.row(
+        1,
+        &TcpInfo::Printed([Some(1), None, Some(u64::MAX), None, None, Some(2)]),
+        Owner::default(),
+        &mut growth,
+    );
     assert_eq!(growth, [1, 0, u32::MAX.into(), 0, 0, 2]);
     totals.commit();
     assert!(totals.told().all(|told| told));
     totals.begin();
-    totals.row(1, &TcpInfo::Printed([Some(4), None, None, None, None, Some(2)]), &mut growth);
+    totals.row(
+        1,
+        &TcpInfo::Printed([Some(4), None, None, None, None, Some(2)]),
+        Owner::default(),
+        &mut growth,
+    );
     assert_eq!(growth, [3, 0, 1, 0, 0, 0]);
 }
 
 #[test]
 fn counters_that_the_kernel_does_not_have_are_not_told() {
-    let mut totals = Totals::new(FIELDS.iter().filter(|field| field.is_counter()));
+    let mut totals = Totals::new(FIELDS.iter().filter(|field| field.is_counter()), false);
     totals.begin();
     let mut growth = vec![0; FIELDS.len()];
-    totals.row(1, &TcpInfo::Raw(&[0; 136]), &mut growth);
+    totals.row(1, &TcpInfo::Raw(&[0; 136]), Owner::default(), &mut growth);
     let told = totals.told().filter(|told| *told).count();
     assert_eq!(told, 3, "bytes_acked, bytes_received, retrans_total");
 }
@@ -141,4 +151,44 @@ fn memory_is_given_back() {
     // Vectors grow to twice what they hold; the rest is not touched, so it takes no memory.
     let bytes = size_of::<u64>() + size_of::<Mark>() + 4 * gather.0.words;
     assert_eq!(bytes, 42);
+}
+
+#[test]
+fn a_connection_that_has_ended_counts_once_with_what_is_new() {
+    let mut gather = Gather::new();
+    let closed = |gather: &mut Gather, id, value| {
+        let mut growth = [7; 6];
+        let told = gather.0.closed(id, &TcpInfo::Raw(&info([value; 6])), &mut growth);
+        told.map(|_| growth[0])
+    };
+    gather.whole(&[(1, 100), (2, 100), (3, 100)]);
+    // 1 is listed and ends behind that; 2 has ended before; 3 is missed; 4 was never listed.
+    assert_eq!(gather.dump(&[(1, 110)]), [Some(10)]);
+    assert_eq!(closed(&mut gather, 1, 115), Some(5));
+    assert_eq!(closed(&mut gather, 2, 130), Some(30));
+    assert_eq!(closed(&mut gather, 4, 9), Some(9));
+    assert_eq!(closed(&mut gather, 1, 115), None, "told twice");
+    gather.0.commit();
+    gather.dump(&[]);
+    assert_eq!(closed(&mut gather, 3, 101), Some(1));
+    gather.0.commit();
+    assert_eq!(gather.whole(&[(5, 1)]), [Some(1)]);
+    assert_eq!(gather.0.known.ids, [5], "what has ended is forgotten");
+}
+
+#[test]
+fn the_first_owner_of_a_connection_is_remembered() {
+    let mut totals = Totals::new(CONTRACT.iter(), true);
+    let owner = |uid| Owner { uid: Some(uid), cgroup: Some(7) };
+    let mut growth = [0; 6];
+    totals.begin();
+    totals.row(1, &TcpInfo::Raw(&info([1; 6])), owner(1000), &mut growth);
+    totals.commit();
+    assert_eq!((totals.owner(1), totals.owner(2)), (Some(owner(1000)), None));
+    totals.begin();
+    totals.commit();
+    totals.begin();
+    let told = totals.closed(1, &TcpInfo::Raw(&info([2; 6])), &mut growth);
+    assert_eq!((told, growth[0]), (Some(Some(owner(1000))), 1));
+    assert_eq!(totals.closed(2, &TcpInfo::Raw(&info([2; 6])), &mut growth), Some(None));
 }
