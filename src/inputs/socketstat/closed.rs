@@ -193,7 +193,9 @@ fn push(parts: &[&[u8]], kept: &mut Vec<u8>) {
     // A datagram is far shorter.
     let Ok(length) = u16::try_from(length) else { return };
     kept.extend_from_slice(&length.to_ne_bytes());
-    parts.iter().for_each(|part| kept.extend_from_slice(part));
+    for part in parts {
+        kept.extend_from_slice(part);
+    }
 }
 
 #[cfg(test)]

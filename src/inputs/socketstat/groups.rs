@@ -24,7 +24,7 @@ use super::owners::Owners;
 use super::select::PortSet;
 use super::socket::{Endpoint, Protocol, Socket, TcpInfo};
 use super::state::{CLOSE, LISTEN};
-use super::totals::{Owner, Totals};
+use super::totals::{Ended, Owner, Totals};
 use keys::{Keys, Known};
 use lines::SpreadNames;
 use notes::Notes;
@@ -35,6 +35,7 @@ use table::{Sums, Table};
 
 /// The groups of a section.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for a thing of its own")]
 pub(super) struct Groups {
     keys: Keys,
     /// Each socket is a group of its own.
@@ -218,7 +219,11 @@ impl Dump<'_> {
         let Groups { keys, kinds, growth, key, owners, owned, stats, counters, .. } = &mut *self.groups;
         let Some(kind) = kinds.get_mut(self.kind) else { return };
         let Some(id) = socket.cookie else { return };
-        let Some(remembered) = kind.totals.closed(id, &socket.tcp, growth) else { return };
+        let remembered = match kind.totals.closed(id, &socket.tcp, growth) {
+            Ended::Repeated => return,
+            Ended::Unseen => None,
+            Ended::Seen(owner) => Some(owner),
+        };
         let inbound = keys::is_inbound(kind.protocol, socket, &kind.listening) == Some(true);
         let listener = socket.local.port().filter(|_| inbound).and_then(|port| kind.listeners.get(&port));
         let owner = remembered.or(listener.copied());

@@ -95,16 +95,16 @@ impl Lines {
         let remote_port = text.len();
         let ends = self.owners.as_mut().map(|owners| push_owners(text, self.tags, socket, owners));
         let part = |start, end| text.get(start..end).unwrap_or_default();
-        let [cgroup, unit, user] = ends.unwrap_or([remote_port; 3]);
+        let [cgroup_end, unit_end, user_end] = ends.unwrap_or([remote_port; 3]);
         let tags = [
-            ("cgroup", part(remote_port, cgroup)),
+            ("cgroup", part(remote_port, cgroup_end)),
             ("local_addr", part(0, local_addr)),
             ("local_port", part(local_addr, local_port)),
             ("proto", protocol.name().as_bytes()),
             ("remote_addr", part(local_port, remote_addr)),
             ("remote_port", part(remote_addr, remote_port)),
-            ("unit", part(cgroup, unit)),
-            ("user", part(unit, user)),
+            ("unit", part(cgroup_end, unit_end)),
+            ("user", part(unit_end, user_end)),
         ];
         let tags: &[_] = if ends.is_some() { &tags } else { tags.get(1..6).unwrap_or_default() };
         let mut fields = [("", Value::Unsigned(0)); MOST];

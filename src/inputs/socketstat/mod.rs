@@ -61,7 +61,7 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
     let congestion = extra.congestion;
     let sys = context.environment.host.sys();
     let output = groups.map_or_else(
-        || Output::Lines(Lines::new(extra, extra_tags, sys)),
+        || Output::Lines(Box::new(Lines::new(extra, extra_tags, sys))),
         |groups| Output::Groups(Box::new(groups)),
     );
     let shared = Shared {

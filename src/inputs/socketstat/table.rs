@@ -58,7 +58,7 @@ pub(super) struct Stats {
 
 /// Where sockets go.
 pub(super) enum Output {
-    Lines(Lines),
+    Lines(Box<Lines>),
     Groups(Box<Groups>),
 }
 

@@ -50,6 +50,17 @@ pub(super) struct Owner {
     pub(super) cgroup: Option<u64>,
 }
 
+/// A connection that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It was told before.
+    Repeated,
+    /// No dump told its owner, or nobody asks for owners.
+    Unseen,
+    /// A dump told its owner.
+    Seen(Owner),
+}
+
 /// Sockets with the values of their counters: a row of each vector is one socket. 42 bytes per socket with the counters
 /// of the contract, 24 for the owner where it is asked for, and 6 to 11 in the index.
 #[derive(Debug, Default)]
@@ -148,8 +159,8 @@ impl Totals {
     }
 
     /// Takes a connection that has ended, behind the dump at hand: writes by how much its counters grew since they were last
-    /// known, or all of their values, and returns its owner where that is known. `None` where it was taken before.
-    pub(super) fn closed(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> Option<Option<Owner>> {
+    /// known, or all of their values.
+    pub(super) fn closed(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> Ended {
         let Self { counters, words, known, next, owned, .. } = self;
         let mut now = Vec::new();
         for (place, (counter, growth)) in counters.iter_mut().zip(&mut *growth).enumerate() {
@@ -160,11 +171,11 @@ impl Totals {
         let (sockets, place) = match (next.find(id), known.find(id)) {
             (Some(place), _) => (next, place),
             (None, Some(place)) => (known, place),
-            (None, None) => return Some(None),
+            (None, None) => return Ended::Unseen,
         };
-        let mark = sockets.marks.get_mut(place)?;
-        if std::mem::replace(&mut mark.missed, CLOSED) == CLOSED {
-            return None;
+        let mark = sockets.marks.get_mut(place);
+        if mark.is_some_and(|mark| std::mem::replace(&mut mark.missed, CLOSED) == CLOSED) {
+            return Ended::Repeated;
         }
         let owner = sockets.owners.get(place).copied().filter(|_| *owned);
         if let Some(before) = sockets.values(place, *words)
@@ -174,7 +185,7 @@ impl Totals {
                 *growth = counter.growth(before, &now);
             }
         }
-        Some(owner)
+        owner.map_or(Ended::Unseen, Ended::Seen)
     }
 
     /// Ends a whole dump: what it listed is what is known from now on.

@@ -159,7 +159,7 @@ fn a_connection_that_has_ended_counts_once_with_what_is_new() {
     let closed = |gather: &mut Gather, id, value| {
         let mut growth = [7; 6];
         let told = gather.0.closed(id, &TcpInfo::Raw(&info([value; 6])), &mut growth);
-        told.map(|_| growth[0])
+        (told != Ended::Repeated).then_some(growth[0])
     };
     gather.whole(&[(1, 100), (2, 100), (3, 100)]);
     // 1 is listed and ends behind that; 2 has ended before; 3 is missed; 4 was never listed.
@@ -189,6 +189,6 @@ fn the_first_owner_of_a_connection_is_remembered() {
     totals.commit();
     totals.begin();
     let told = totals.closed(1, &TcpInfo::Raw(&info([2; 6])), &mut growth);
-    assert_eq!((told, growth[0]), (Some(Some(owner(1000))), 1));
-    assert_eq!(totals.closed(2, &TcpInfo::Raw(&info([2; 6])), &mut growth), Some(None));
+    assert_eq!((told, growth[0]), (Ended::Seen(owner(1000)), 1));
+    assert_eq!(totals.closed(2, &TcpInfo::Raw(&info([2; 6])), &mut growth), Ended::Unseen);
 }

@@ -145,7 +145,7 @@ fn the_line_for_the_rest() {
 fn errors_name_the_entry() {
     let unknown = Keys::of_option(&["service".to_owned(), "port".to_owned()]).unwrap_err();
     assert!(
-        unknown.starts_with("unknown key \"port\"; allowed are device, direction, family, "),
+        unknown.starts_with("unknown key \"port\"; allowed are cgroup, device, direction, family, "),
         "{unknown}"
     );
     let named = |port: &str, name: &str| {
