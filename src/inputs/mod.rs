@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::accumulator::Accumulator;
 use crate::command::Children;
-use crate::config::{ConfigError, Known, Section};
+use crate::config::{ConfigError, Known, Section, field_names};
 use crate::host::Host;
 use crate::output::OutputError;
 use crate::platform::Platform;
@@ -56,8 +56,8 @@ type New = fn(&Section<'_>, &Environment) -> Result<Box<dyn Input>, ConfigError>
 
 /// The registry: each input by name, with its options.
 const REGISTRY: &[(Known, New)] = &[
-    (Known { name: "net", options: net::OPTIONS }, net::new),
-    (Known { name: "socketstat", options: socketstat::OPTIONS }, socketstat::new),
+    (Known { name: "net", options: field_names::<net::Options> }, net::new),
+    (Known { name: "socketstat", options: field_names::<socketstat::Options> }, socketstat::new),
 ];
 
 /// The inputs that a configuration may name.
