@@ -15,12 +15,13 @@ mod nearest;
 mod section;
 mod values;
 
-pub use error::{ConfigError, OptionError};
-pub use field_names::field_names;
+pub use error::ConfigError;
+pub(crate) use error::OptionError;
+pub(crate) use field_names::field_names;
 pub use file::{parse, read_file};
 pub use global::{Global, global_options};
 pub use section::{Known, Section};
-pub use values::Strings;
+pub(crate) use values::Strings;
 
 /// The name in messages of the configuration that is built in.
 pub const BUILT_IN: &str = "(built-in defaults)";

@@ -43,8 +43,7 @@ impl Host {
     }
 
     /// The value of `PATH`.
-    #[must_use]
-    pub fn path(&self) -> &OsStr {
+    pub(crate) fn path(&self) -> &OsStr {
         &self.path
     }
 
@@ -70,21 +69,18 @@ impl Host {
     }
 
     /// Whether `HOST_PROC` is set.
-    #[must_use]
-    pub fn is_foreign(&self) -> bool {
+    pub(crate) fn is_foreign(&self) -> bool {
         self.other_proc.is_some()
     }
 
     /// Whether neither `HOST_PROC` nor `HOST_SYS` is set.
-    #[must_use]
-    pub fn is_own(&self) -> bool {
+    pub(crate) fn is_own(&self) -> bool {
         self.own
     }
 
     /// The directory of the network files: `HOST_PROC/1/net` where it exists (the namespace of the host's init), else
     /// `HOST_PROC/net`; `/proc/net` without `HOST_PROC`.
-    #[must_use]
-    pub fn net_dir(&self) -> PathBuf {
+    pub(crate) fn net_dir(&self) -> PathBuf {
         match &self.other_proc {
             None => PathBuf::from("/proc/net"),
             Some(root) => {
@@ -95,8 +91,7 @@ impl Host {
     }
 
     /// The directory with one entry per interface.
-    #[must_use]
-    pub fn class_net(&self) -> PathBuf {
+    pub(crate) fn class_net(&self) -> PathBuf {
         self.sys.join("class/net")
     }
 }

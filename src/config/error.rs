@@ -19,11 +19,11 @@ pub struct ConfigError {
 /// What is wrong with the value of one option, found after the section was read.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{key}: {message}")]
-pub struct OptionError {
+pub(crate) struct OptionError {
     /// The option's name; for an entry in a table of tags, with the tag: `tagpass.proto`.
-    pub key: String,
+    pub(crate) key: String,
     /// What is wrong, and what is allowed.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// The message of an error about a value, in one line. What it quotes from the file is cut, what it expected is not.

@@ -8,8 +8,7 @@ use serde::forward_to_deserialize_any;
 ///
 /// `T` has to be a struct with named fields and a derived `Deserialize`, without `#[serde(flatten)]`. For another type
 /// there are none.
-#[must_use]
-pub fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
+pub(crate) fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut names: &[&str] = &[];
     // This always fails, but derived code passes the names on first.
     let (Ok(_) | Err(_)) = T::deserialize(Capture(&mut names));

@@ -95,13 +95,12 @@ impl<'t> Section<'t> {
     ///
     /// # Errors
     /// When a value has the wrong type or form.
-    pub fn options<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+    pub(crate) fn options<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         self.deserialize(self.own.clone())
     }
 
     /// The name of this section's log: `inputs.NAME`, or `inputs.NAME::ALIAS`.
-    #[must_use]
-    pub fn log_name(&self) -> String {
+    pub(crate) fn log_name(&self) -> String {
         let Global { alias, .. } = &self.global;
         if alias.is_empty() {
             format!("inputs.{}", self.name)
@@ -111,8 +110,7 @@ impl<'t> Section<'t> {
     }
 
     /// The error of an option's value, with its place.
-    #[must_use]
-    pub fn error(&self, error: &OptionError) -> ConfigError {
+    pub(crate) fn error(&self, error: &OptionError) -> ConfigError {
         ConfigError {
             file: self.document.file.clone(),
             line: Some(self.lines.get(&error.key).copied().unwrap_or(self.line)),

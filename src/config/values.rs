@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 /// An array of strings, with an error that says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Strings(pub Vec<String>);
+pub(crate) struct Strings(pub(crate) Vec<String>);
 
 impl<'de> Deserialize<'de> for Strings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
