@@ -1,4 +1,4 @@
-//! Unsigned decimal numbers, as the tables of ss and netstat print them.
+//! Unsigned decimal numbers, as text.
 
 /// Reads plain digits. `None` for anything else, a sign too, and from 2^64 on.
 #[must_use]
@@ -10,6 +10,22 @@ pub fn number(digits: &[u8]) -> Option<u64> {
         let digit = byte.wrapping_sub(b'0');
         (digit < 10).then(|| number.checked_mul(10)?.checked_add(u64::from(digit)))?
     })
+}
+
+/// Appends a number. The standard formatting takes a third of the time of a line.
+pub(crate) fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        // The remainder is below 10.
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ impl Source for Netstat {
 /// One line that says what is missing.
 pub fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), String> {
     platform.ok_or_else(crate::platform::unknown)?;
-    find_program("netstat", path).map(|_| ())
+    find_program("netstat", path).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Whether an interface of that name is a loopback one, on the systems of this module.

@@ -108,7 +108,7 @@ pub fn runs(platform: Platform, protocol: Protocol) -> Vec<[&'static str; 3]> {
 /// Where it cannot: one line that says what is missing.
 pub fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), String> {
     platform.ok_or_else(crate::platform::unknown)?;
-    find_program("netstat", path).map(|_| ())
+    find_program("netstat", path).map(|_| ()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

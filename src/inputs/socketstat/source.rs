@@ -32,8 +32,8 @@ pub enum SourceError {
 impl From<RunError> for SourceError {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Missing(text) => Self::Unavailable(text),
-            RunError::Failed(text) => Self::Failed(text),
+            RunError::Missing(failure) => Self::Unavailable(failure.to_string()),
+            RunError::Failed(failure) => Self::Failed(failure.to_string()),
         }
     }
 }
