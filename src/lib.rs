@@ -20,7 +20,7 @@ pub mod metric;
 pub mod netlink;
 pub mod netstat;
 pub mod number;
-mod os_error;
+pub mod os_error;
 pub mod output;
 pub mod platform;
 mod program;

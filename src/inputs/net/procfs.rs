@@ -8,7 +8,7 @@ use super::counters::{COUNTERS, Counter, Counters, Interface};
 use super::source::{Sink, Source};
 use crate::host::Host;
 use crate::quote::quote;
-use crate::{file, lines};
+use crate::{file, lines, os_error};
 
 /// More protocol counters than any kernel has; what is above is garbage.
 const MOST_PROTOCOL_COUNTERS: usize = 4096;
@@ -36,7 +36,11 @@ pub fn probe(host: &Host) -> Result<(), String> {
 }
 
 fn unreadable(path: &std::path::Path, error: &std::io::Error) -> String {
-    format!("cannot read {}: {error} (set HOST_PROC to where the host's /proc is mounted)", path.display())
+    let advice = match os_error::advice(error.raw_os_error()) {
+        "" => " (set HOST_PROC to where the host's /proc is mounted)",
+        advice => advice,
+    };
+    format!("cannot read {}: {error}{advice}", path.display())
 }
 
 impl Source for Procfs {

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 
+use crate::os_error;
+
 /// Whether an interface counts when none is named: up and no loopback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -104,7 +106,9 @@ fn interfaces() -> Result<HashMap<Vec<u8>, Status>, String> {
     if let Ok(interfaces) = super::links::interfaces() {
         return Ok(interfaces);
     }
-    let addresses = getifaddrs().map_err(|error| format!("cannot list the interfaces: {error}"))?;
+    let addresses = getifaddrs().map_err(|error| {
+        format!("cannot list the interfaces: {error}{}", os_error::advice(Some(error as i32)))
+    })?;
     Ok(addresses
         .map(|address| {
             let flags = address.flags;

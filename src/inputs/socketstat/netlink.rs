@@ -24,6 +24,7 @@ use super::socket::{Protocol, Socket};
 use super::source::{Note, Sink, Source, SourceError};
 use super::state;
 use crate::netlink::channel::{Channel, KernelChannel};
+use crate::os_error;
 
 /// What netlink can list.
 pub const PROTOCOLS: &[Protocol] = &Protocol::ALL;
@@ -232,7 +233,8 @@ fn error(protocol: Protocol, stop: &Stop) -> SourceError {
             "netlink: {protocol} sockets not listed: the kernel's answer is malformed"
         )),
         Stop::Refused(errno) => {
-            let text = format!("netlink: {protocol} sockets not listed: {errno}");
+            let advice = os_error::advice(Some(*errno as i32));
+            let text = format!("netlink: {protocol} sockets not listed: {errno}{advice}");
             match errno {
                 Errno::EPERM
                 | Errno::EACCES

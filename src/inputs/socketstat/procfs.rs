@@ -16,6 +16,7 @@ use super::socket::Protocol;
 use super::source::{Note, Sink, Source, SourceError};
 use crate::file;
 use crate::lines::Lines;
+use crate::os_error;
 
 pub mod table;
 
@@ -106,7 +107,7 @@ fn open(path: &Path) -> Result<Option<File>, SourceError> {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => {
-            let text = format!("procfs: {}: {error}", path.display());
+            let text = format!("procfs: {}: {}", path.display(), os_error::text(&error));
             match error.kind() {
                 ErrorKind::PermissionDenied | ErrorKind::NotADirectory => Err(SourceError::Unavailable(text)),
                 _ => Err(SourceError::Failed(text)),
