@@ -8,7 +8,7 @@ use crate::support::needs::needs;
 use crate::support::reference::{self, Row};
 use crate::support::write;
 use crate::support::zoo::Zoo;
-use telegraf_execd_network::inputs::socketstat::socket::{COUNTERS, Protocol};
+use telegraf_execd_network::inputs::socketstat::socket::Protocol;
 
 /// The line of a socket, without its timestamp.
 fn line(row: &Row) -> String {
@@ -20,8 +20,8 @@ fn line(row: &Row) -> String {
         }
     }
     let text = ["state", "netid"].iter().filter_map(|key| Some(format!("{key}=\"{}\"", row.get(*key)?)));
-    let numbers = ["recv_q", "send_q"].iter().chain(&COUNTERS);
-    let fields = text.chain(numbers.filter_map(|key| Some(format!("{key}={}i", row.get(*key)?))));
+    let numbers = ["recv_q", "send_q"].into_iter().chain(reference::counter_names());
+    let fields = text.chain(numbers.filter_map(|key| Some(format!("{key}={}i", row.get(key)?))));
     format!("{line} {}", fields.collect::<Vec<_>>().join(","))
 }
 

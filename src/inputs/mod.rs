@@ -3,13 +3,19 @@
 mod choice;
 pub mod net;
 pub mod socketstat;
+pub mod source;
 
 use std::sync::Arc;
+
+#[cfg(target_os = "linux")]
+use nix::sys::socket::SockProtocol;
 
 use crate::accumulator::Accumulator;
 use crate::command::Children;
 use crate::config::{ConfigError, Known, Section};
 use crate::host::Host;
+#[cfg(target_os = "linux")]
+use crate::netlink::dump::{Dumper, SharedDumper};
 use crate::output::OutputError;
 use crate::platform::Platform;
 
@@ -29,15 +35,31 @@ pub struct Environment {
     pub host: Arc<Host>,
     /// Runs children.
     pub children: Arc<Children>,
+    /// The kernel's socket tables.
+    #[cfg(target_os = "linux")]
+    pub sock_diag: SharedDumper,
+    /// The kernel's network devices.
+    #[cfg(target_os = "linux")]
+    pub route: SharedDumper,
 }
 
 impl Environment {
-    /// That of this process.
+    /// Of this process.
     #[must_use]
     pub fn of_process() -> Self {
+        Self::of_host(Host::from_environment(|name| std::env::var_os(name)))
+    }
+
+    /// Of a host.
+    #[must_use]
+    pub fn of_host(host: Host) -> Self {
         Self {
-            host: Arc::new(Host::from_environment(|name| std::env::var_os(name))),
+            host: Arc::new(host),
             children: Arc::default(),
+            #[cfg(target_os = "linux")]
+            sock_diag: SharedDumper::new(Dumper::new(SockProtocol::NetlinkSockDiag)),
+            #[cfg(target_os = "linux")]
+            route: SharedDumper::new(Dumper::new(SockProtocol::NetlinkRoute)),
         }
     }
 }
@@ -84,8 +106,8 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
 pub fn sources(environment: &Environment) -> Vec<String> {
     let context = Context { environment: environment.clone(), platform: Platform::current() };
     let mut lines = choice::describe("net", net::sources::SOURCES, &context, |_| String::new());
-    lines.extend(choice::describe("socketstat", socketstat::sources::SOURCES, &context, |protocols| {
-        let names: Vec<&str> = protocols.iter().map(|protocol| protocol.name()).collect();
+    lines.extend(choice::describe("socketstat", socketstat::sources::SOURCES, &context, |can| {
+        let names: Vec<&str> = can.protocols.iter().map(|protocol| protocol.name()).collect();
         format!(" ({})", names.join(", "))
     }));
     lines

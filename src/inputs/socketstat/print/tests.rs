@@ -41,7 +41,8 @@ fn prints_addresses_as_ss_does() {
 fn prints_numbers() {
     let mut text = Vec::new();
     for port in [0, 1, 80, 65535] {
-        push_port(&mut text, port);
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        push_service(&mut text, &Endpoint::Inet { address, port, device: Device::Any, v6only: false });
         text.push(b' ');
     }
     for inode in [0, 326_176, i32::MAX.unsigned_abs(), 1 << 31, u32::MAX] {
@@ -67,4 +68,22 @@ proptest! {
         push_address(&mut text, IpAddr::V4(v4), false);
         prop_assert_eq!(String::from_utf8(text).unwrap(), v4.to_string());
     }
+}
+
+#[test]
+fn prints_paths_and_devices() {
+    let text = |end: Endpoint<'_>| {
+        let mut text = Vec::new();
+        push_host(&mut text, &end);
+        text.push(b' ');
+        push_service(&mut text, &end);
+        String::from_utf8(text).unwrap()
+    };
+    assert_eq!(text(Endpoint::Unix { path: b"/run/a b\0c", inode: 7 }), "/run/a b 7");
+    assert_eq!(text(Endpoint::Unix { path: b"\0a\0b", inode: 7 }), "@a@b 7");
+    assert_eq!(text(Endpoint::Unix { path: b"", inode: 0 }), "* 0");
+    assert_eq!(text(Endpoint::Packet { protocol: 3, device: Device::Name(b"lo") }), "* lo");
+    assert_eq!(text(Endpoint::Packet { protocol: 2048, device: Device::Any }), "[2048] *");
+    assert_eq!(text(Endpoint::Packet { protocol: 3, device: Device::Index(9) }), "* if9");
+    assert_eq!(text(Endpoint::Unknown), " ");
 }
