@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::checks::influx;
 use crate::support;
 use crate::support::execd::{ANSWER, Execd, NET, SOCKETS, children, command, dir, fixture};
+use crate::support::preload;
 use crate::support::unprivileged::{as_nobody, find, unprivileged};
 use crate::support::{fake, hanging_pids, hanging_ss, namespace, running, skipped, wait_until, write};
 use nix::sys::signal::Signal;
@@ -164,11 +165,7 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
     return (int)result;
 }
 "#;
-    let dir = dir();
-    write(dir.path(), "clock.c", SOURCE);
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-o", "clock.so", "clock.c"]).current_dir(dir.path());
-    compiler.status().is_ok_and(|status| status.success()).then_some(dir)
+    preload("clock", SOURCE)
 }
 
 /// Sets a soft limit of a running process, as the user that it runs as.

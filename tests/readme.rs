@@ -29,7 +29,7 @@ fn documents() -> Vec<(String, String)> {
     let names = entries.map(|entry| entry.expect("docs/ can be read").file_name());
     let mut paths: Vec<String> = names
         .map(|name| format!("docs/{}", name.to_str().expect("a plain name")))
-        .filter(|path| path.ends_with(".md"))
+        .filter(|path| Path::new(path).extension().is_some_and(|extension| extension == "md"))
         .collect();
     assert!(paths.len() >= 8, "{paths:?}");
     paths.extend(["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(str::to_owned));

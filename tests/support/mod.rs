@@ -58,6 +58,15 @@ pub fn write(dir: &Path, name: &str, text: &str) -> String {
     path.into_os_string().into_string().expect("temporary paths are UTF-8")
 }
 
+/// A directory with the library `NAME.so`, for `LD_PRELOAD`; `None` where there is no C compiler.
+pub fn preload(name: &str, source: &str) -> Option<tempfile::TempDir> {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    write(dir.path(), &format!("{name}.c"), source);
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o", &format!("{name}.so"), &format!("{name}.c")]);
+    compiler.current_dir(dir.path()).status().is_ok_and(|status| status.success()).then_some(dir)
+}
+
 /// Puts an ss into `dir` that never ends, nor its child, that ignores SIGTERM, and that writes both process ids to `pids`.
 pub fn hanging_ss(dir: &Path) {
     let pids = dir.join("pids");

@@ -19,6 +19,7 @@ use crate::accumulator::Accumulator;
 use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};
 use crate::filter::glob::Globs;
+use crate::host::Network;
 use crate::logger::Level;
 use crate::metric::{Metric, Value};
 use crate::output::OutputError;
@@ -96,7 +97,7 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
 
 /// What `auto` needs and a source cannot do.
 fn lacks(capabilities: Capabilities, context: &Context) -> Option<String> {
-    let foreign = !capabilities.other_network && context.environment.host.is_other_network();
+    let foreign = !capabilities.other_network && context.environment.host.network() == Network::Other;
     foreign.then(|| String::from("does not see the network of HOST_PROC"))
 }
 
@@ -113,7 +114,7 @@ impl Input for Net {
         };
         let sysfs = chosen.registration.capabilities.sysfs;
         let without_system = if sysfs { Wanted::UpInSysfs } else { Wanted::UpInTable };
-        let elsewhere = if sysfs { host.is_other_network() } else { self.replay };
+        let elsewhere = if sysfs { host.network() == Network::Other } else { self.replay };
         let wanted = match &self.interfaces {
             Some(globs) => Wanted::Named(globs),
             None if elsewhere => without_system,

@@ -9,7 +9,7 @@ use super::source::{Capabilities, Query, Row, Source};
 use crate::host::Host;
 use crate::inputs::source::{Cause, Diagnostic, Skipped, SourceError};
 use crate::logger::Level;
-use crate::number::number;
+use crate::number::parse_decimal;
 use crate::{file, lines};
 
 /// What the files can tell.
@@ -167,7 +167,7 @@ fn interface_of<'a>(columns: &DeviceColumns, line: &'a [u8]) -> Option<Interface
     let mut count = 0;
     for value in values {
         if let Some(counter) = columns.places.iter().position(|place| *place == count) {
-            counters[counter] = Some(number(value)?);
+            counters[counter] = Some(parse_decimal(value)?);
         }
         count += 1;
     }

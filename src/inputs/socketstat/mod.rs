@@ -26,6 +26,7 @@ use super::{Context, Environment, Input};
 use crate::accumulator::Accumulator;
 use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};
+use crate::host::Network;
 use crate::logger::Level;
 use crate::output::OutputError;
 use crate::quote::quote;
@@ -95,8 +96,13 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
         && let Some(never) =
             protocols.iter().find(|protocol| !named.capabilities.protocols.contains(protocol))
     {
-        let can = names(named.capabilities.protocols);
-        let message = format!("source {} does not support {never}; it supports {can}", named.name);
+        let others: Vec<&str> = SOURCES
+            .iter()
+            .filter(|source| source.capabilities.protocols.contains(never))
+            .map(|source| source.name)
+            .collect();
+        let message =
+            format!("source {} does not support {never}; supported by {}", named.name, others.join(", "));
         return Err(fault("protocols", message));
     }
     let context = Context { environment: environment.clone(), platform };
@@ -146,7 +152,7 @@ fn candidates(protocols: &[Protocol]) -> Vec<&'static sources::SocketSource> {
 
 /// What `auto` needs and a source cannot do.
 fn lacks(capabilities: Capabilities, context: &Context) -> Option<String> {
-    let foreign = !capabilities.other_network && context.environment.host.is_other_network();
+    let foreign = !capabilities.other_network && context.environment.host.network() == Network::Other;
     foreign.then(|| String::from("does not see the network of HOST_PROC"))
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::state;
-use crate::number::number;
+use crate::number::parse_decimal;
 
 /// A family of sockets, by the name that `protocols` and ss's long options use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,7 +183,7 @@ impl<'a> Endpoint<'a> {
         match *self {
             Self::Inet { port, .. } => Some(port),
             Self::Text { port: b"*", .. } => Some(0),
-            Self::Text { port, .. } => number(port)?.try_into().ok(),
+            Self::Text { port, .. } => parse_decimal(port)?.try_into().ok(),
             _ => None,
         }
     }

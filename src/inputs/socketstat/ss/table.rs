@@ -15,7 +15,7 @@ use crate::inputs::socketstat::socket::{Endpoint, Protocol, Socket, State, TcpIn
 use crate::inputs::source::{Diagnostic, Skipped};
 use crate::lines::TOO_LONG;
 use crate::logger::Level;
-use crate::number::number;
+use crate::number::parse_decimal;
 use crate::quote::quote;
 
 /// One table as it arrives, line by line.
@@ -255,8 +255,8 @@ fn leading_cells(columns: LeadingColumns, line: &[u8]) -> Option<(Cells, usize)>
             cells.state = words.next()?;
         }
     }
-    cells.recv_q = number(line.get(words.next()?)?)?;
-    cells.send_q = number(line.get(words.next()?)?)?;
+    cells.recv_q = parse_decimal(line.get(words.next()?)?)?;
+    cells.send_q = parse_decimal(line.get(words.next()?)?)?;
     Some((cells, words.rest().start))
 }
 
@@ -339,7 +339,9 @@ fn read_counters(line: &[u8], counters: &mut [Option<u64>; PRINTED]) {
             continue;
         };
         let Some(place) = CONTRACT.iter().position(|field| field.ss.as_bytes() == name) else { continue };
-        if let (Some(value), Some(counter)) = (value.get(1..).and_then(number), counters.get_mut(place)) {
+        if let (Some(value), Some(counter)) =
+            (value.get(1..).and_then(parse_decimal), counters.get_mut(place))
+        {
             *counter = Some(value);
             if counters.iter().all(Option::is_some) {
                 return;
