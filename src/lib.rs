@@ -25,3 +25,7 @@ pub mod platform;
 pub mod program;
 pub mod quote;
 pub mod trigger;
+
+#[cfg(test)]
+#[path = "../tests/support/skip.rs"]
+mod skip;

@@ -57,7 +57,7 @@ fn recorded_tables_give_what_ss_printed_then() {
 
 #[test]
 fn the_tables_hold_what_ss_lists() {
-    if !needs(&["ss"]) || !support::namespace::enter() {
+    if !needs(&["ss"]) || !needs_sock_diag() || !support::namespace::enter() {
         return;
     }
     let mut zoo = Zoo::new();
