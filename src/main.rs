@@ -11,6 +11,7 @@ use telegraf_execd_network::cli::{self, Action, Run};
 use telegraf_execd_network::config;
 use telegraf_execd_network::inputs::{self, Environment};
 use telegraf_execd_network::logger::{Level, Logger};
+use telegraf_execd_network::os_error;
 use telegraf_execd_network::output::Output;
 use telegraf_execd_network::trigger::{self, Signals, Timer, Triggers};
 
@@ -23,7 +24,8 @@ fn main() -> ExitCode {
     // Before anything else: without a handler, a trigger that comes early would kill the process.
     let signals = Signals::install();
     start(signals).unwrap_or_else(|error| {
-        Logger::new(NAME, Level::Info).say(Level::Error, &error.to_string());
+        let text = error.downcast_ref().map_or_else(|| error.to_string(), os_error::text);
+        Logger::new(NAME, Level::Info).say(Level::Error, &text);
         ExitCode::from(2)
     })
 }

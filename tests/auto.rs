@@ -85,7 +85,7 @@ fn another_choice_is_said() {
     let log = log(directory.path(), &[&install, &|| {}, &remove]);
     let [first, second] = log.as_slice() else { panic!("{log:#?}") };
     assert_eq!(first, "I! [inputs.socketstat] sockets are read from source ss");
-    let expected = "I! [inputs.socketstat] sockets are read from source netlink (ss: no program ss on PATH";
+    let expected = "I! [inputs.socketstat] sockets are read from source netlink (ss: ss not found on PATH";
     assert!(second.starts_with(expected), "{second}");
 }
 

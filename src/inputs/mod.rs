@@ -12,7 +12,7 @@ use nix::sys::socket::SockProtocol;
 
 use crate::accumulator::Accumulator;
 use crate::command::Children;
-use crate::config::{ConfigError, Known, Section};
+use crate::config::{ConfigError, Known, Section, field_names};
 use crate::host::Host;
 #[cfg(target_os = "linux")]
 use crate::netlink::dump::{Dumper, SharedDumper};
@@ -78,8 +78,8 @@ type New = fn(&Section<'_>, &Environment) -> Result<Box<dyn Input>, ConfigError>
 
 /// The registry: each input by name, with its options.
 const REGISTRY: &[(Known, New)] = &[
-    (Known { name: "net", options: net::OPTIONS }, net::new),
-    (Known { name: "socketstat", options: socketstat::OPTIONS }, socketstat::new),
+    (Known { name: "net", options: field_names::<net::Options> }, net::new),
+    (Known { name: "socketstat", options: field_names::<socketstat::Options> }, socketstat::new),
 ];
 
 /// The inputs that a configuration may name.

@@ -30,14 +30,10 @@ use sources::SOURCES;
 use sysfs::ClassNet;
 use system::{Status, System};
 
-/// The names of this input's options.
-pub const OPTIONS: &[&str] =
-    &["interfaces", "ignore_protocol_stats", "source", "netstat_platform", "timeout"];
-
 /// The options as they stand in the file.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub(super) struct Options {
     interfaces: Strings,
     ignore_protocol_stats: bool,
     source: String,

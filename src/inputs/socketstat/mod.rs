@@ -35,13 +35,10 @@ use socket::Protocol;
 use source::{Capabilities, Query, Source};
 use sources::SOURCES;
 
-/// The names of this input's options.
-pub const OPTIONS: &[&str] = &["protocols", "timeout", "source", "netstat_platform"];
-
 /// The options as they stand in the file.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub(super) struct Options {
     protocols: Strings,
     timeout: GoDuration,
     source: String,
