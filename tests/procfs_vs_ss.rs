@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::support;
-use crate::support::needs::needs;
+use crate::support::needs::{needs, needs_sock_diag};
 use crate::support::reference::{self, Row};
 use crate::support::zoo::Zoo;
 use telegraf_execd_network::inputs::socketstat::interfaces::Names;
