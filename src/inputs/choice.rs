@@ -106,6 +106,25 @@ impl<S: ?Sized, G> Choice<S, G> {
         Ok(self.chosen.insert(chosen))
     }
 
+    /// The name of the source that would be chosen now.
+    ///
+    /// # Errors
+    /// As those of `source`.
+    pub(super) fn would_choose(&self) -> Result<&'static str, String> {
+        if let Some(named) = self.named {
+            let probed = (named.probe)(&self.context).map_err(|error| self.unusable(named, &error));
+            return probed.map(|()| named.name);
+        }
+        let mut missing = Vec::new();
+        for registration in self.registry {
+            match (registration.probe)(&self.context) {
+                Ok(()) => return Ok(registration.name),
+                Err(error) => missing.push(format!("{}: {error}", registration.name)),
+            }
+        }
+        Err(none_works(&missing))
+    }
+
     /// The source in use turned out not to work on this host any more.
     pub(super) fn lost(&mut self) {
         self.chosen = None;
@@ -132,7 +151,7 @@ impl<S: ?Sized, G> Choice<S, G> {
                 Err(error) => missing.push(format!("{}: {error}", registration.name)),
             }
         }
-        Err(format!("no source works on this host: {}", missing.join("; ")))
+        Err(none_works(&missing))
     }
 
     fn open(&self, registration: &'static Registration<S, G>) -> Result<Chosen<S, G>, String> {
@@ -151,6 +170,10 @@ impl<S: ?Sized, G> Choice<S, G> {
         let others = if others.is_empty() { String::from("none") } else { others.join(", ") };
         format!("source {} does not work on this host: {error}; sources that would: {others}", named.name)
     }
+}
+
+fn none_works(missing: &[String]) -> String {
+    format!("no source works on this host: {}", missing.join("; "))
 }
 
 /// A line a source: whether it works on this host, and why not.

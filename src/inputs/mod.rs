@@ -20,6 +20,26 @@ pub trait Input {
     /// # Errors
     /// When nobody reads the metrics any more.
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), OutputError>;
+
+    /// What it would gather now, and from where. Gathers nothing.
+    fn describe(&self) -> Description;
+}
+
+/// What an input would gather, and from where. Prints as one line.
+pub struct Description {
+    /// The source, or why there is none.
+    pub(crate) source: Result<&'static str, String>,
+    /// What it gathers from that source.
+    pub(crate) what: String,
+}
+
+impl std::fmt::Display for Description {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.source {
+            Ok(source) => write!(f, "source {source}, {}", self.what),
+            Err(error) => write!(f, "{error}; {}", self.what),
+        }
+    }
 }
 
 /// What inputs need of the process and its host.

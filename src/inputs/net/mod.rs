@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::choice::Choice;
-use super::{Environment, Input};
+use super::{Description, Environment, Input};
 use crate::accumulator::Accumulator;
 use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};
@@ -24,6 +24,7 @@ use crate::logger::Level;
 use crate::metric::{Metric, Value};
 use crate::output::OutputError;
 use crate::platform::Platform;
+use crate::quote::shorten;
 use counters::{COUNTERS, Interface};
 use source::{Sink, Source};
 use sources::{Beside, SOURCES};
@@ -62,6 +63,8 @@ struct Net {
     environment: Environment,
     /// `None`: every interface that is up and no loopback.
     interfaces: Option<Globs>,
+    /// The same as it stands in the configuration.
+    patterns: Vec<String>,
     protocols: bool,
     timeout: Duration,
     choice: Choice<dyn Source, Beside>,
@@ -86,6 +89,7 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
     Ok(Box::new(Net {
         environment: environment.clone(),
         interfaces,
+        patterns: options.interfaces.0,
         protocols: !options.ignore_protocol_stats,
         timeout,
         replay: choice.platform() != Platform::current(),
@@ -136,6 +140,21 @@ impl Input for Net {
             self.choice.lost();
         }
         Ok(())
+    }
+
+    fn describe(&self) -> Description {
+        Description { source: self.choice.would_choose(), what: self.what() }
+    }
+}
+
+impl Net {
+    fn what(&self) -> String {
+        let interfaces = match &self.patterns[..] {
+            [] => String::from("that are up and not loopback"),
+            patterns => shorten(&patterns.join(", ")),
+        };
+        let protocols = if self.protocols && cfg!(target_os = "linux") { ", interface=all" } else { "" };
+        format!("interfaces {interfaces}{protocols}")
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::choice::Choice;
-use super::{Environment, Input};
+use super::{Description, Environment, Input};
 use crate::accumulator::{Accumulator, Mark};
 use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};
@@ -112,6 +112,12 @@ impl Input for Socketstat {
             accumulator.flush()?;
         }
         Ok(())
+    }
+
+    fn describe(&self) -> Description {
+        let protocols: Vec<&str> = self.protocols.iter().map(|protocol| protocol.name()).collect();
+        let what = format!("protocols {}", protocols.join(", "));
+        Description { source: self.choice.would_choose(), what }
     }
 }
 
