@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 use std::time::SystemTime;
 
 use divan::Bencher;
@@ -11,11 +12,12 @@ use divan::counter::ItemsCount;
 use telegraf_execd_network::accumulator::Accumulator;
 use telegraf_execd_network::config::Global;
 use telegraf_execd_network::inputs::net::procfs::Devices;
-use telegraf_execd_network::inputs::socketstat::interfaces::{Interfaces, Names};
-use telegraf_execd_network::inputs::socketstat::netlink::request::AF_INET;
+use telegraf_execd_network::inputs::socketstat::lines::Lines as SocketLines;
+use telegraf_execd_network::inputs::socketstat::netlink::question::AF_INET;
 use telegraf_execd_network::inputs::socketstat::netlink::rows::Rows;
-use telegraf_execd_network::inputs::socketstat::socket::{Protocol, Socket};
-use telegraf_execd_network::inputs::socketstat::source::Sink;
+use telegraf_execd_network::inputs::socketstat::socket::{
+    Device, Endpoint, Protocol, Socket, State, TcpInfo,
+};
 use telegraf_execd_network::inputs::socketstat::ss::table::Table;
 use telegraf_execd_network::line_protocol::Unsigned;
 use telegraf_execd_network::lines::Lines;
@@ -27,17 +29,6 @@ const ROWS: usize = 1_000;
 
 fn main() {
     divan::main();
-}
-
-/// Looks at each socket and keeps nothing.
-struct Discard;
-
-impl Sink for Discard {
-    fn socket(&mut self, socket: &Socket<'_>) {
-        black_box(socket);
-    }
-
-    fn restart(&mut self) {}
 }
 
 fn ss_output() -> Vec<u8> {
@@ -60,16 +51,19 @@ fn ss_output() -> Vec<u8> {
     text.into_bytes()
 }
 
-fn parse_ss(text: &[u8], sink: &mut dyn Sink) {
+fn parse_ss(text: &[u8]) {
     let mut table = Table::new(Protocol::Tcp);
-    Lines::default().feed(text, &mut |line| table.line(line, sink).expect("a table of ss's"));
-    table.finish(sink).expect("a table of ss's");
+    let mut each = |socket: &Socket<'_>| {
+        black_box(socket);
+    };
+    Lines::default().feed(text, &mut |line| table.line(line, &mut each).expect("a table of ss's"));
+    table.finish(&mut each).expect("a table of ss's");
 }
 
 #[divan::bench]
 fn ss_table(bencher: Bencher<'_, '_>) {
     let text = ss_output();
-    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| parse_ss(black_box(&text), &mut Discard));
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| parse_ss(black_box(&text)));
 }
 
 /// `struct inet_diag_msg` with `INET_DIAG_INFO`, as `tcp_diag` of Linux 6.18 fills them.
@@ -91,7 +85,7 @@ fn netlink_payload() -> Vec<u8> {
 #[divan::bench]
 fn netlink_rows(bencher: Bencher<'_, '_>) {
     let payload = netlink_payload();
-    let mut rows = Rows::new(Interfaces::new(Names::Own));
+    let mut rows = Rows::default();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         for _ in 0..ROWS {
             let socket = rows.parse(Protocol::Tcp, AF_INET, black_box(&payload));
@@ -124,17 +118,22 @@ fn proc_net_dev(bencher: Bencher<'_, '_>) {
 /// From a socket to its line, through the filter without options.
 #[divan::bench]
 fn line_protocol(bencher: Bencher<'_, '_>) {
+    let end = |port| Endpoint::Inet {
+        address: Ipv4Addr::LOCALHOST.into(),
+        port,
+        device: Device::Any,
+        v6only: false,
+    };
     let socket = Socket {
-        local_addr: b"127.0.0.1",
-        local_port: b"40000",
-        remote_addr: b"127.0.0.1",
-        remote_port: b"9000",
-        state: b"ESTAB",
-        netid: b"",
+        local: end(40_000),
+        remote: end(9_000),
+        state: State::Number(1),
         recv_q: Some(0),
         send_q: Some(0),
-        counters: [Some(101), Some(100), Some(4), Some(3), Some(1), Some(1)],
+        tcp: TcpInfo::Printed([Some(101), Some(100), Some(4), Some(3), Some(1), Some(1)]),
+        ..Socket::default()
     };
+    let mut lines = SocketLines::default();
     let global = Global::default();
     let mut log = Logger::new("bench", Level::Error);
     let stdout = std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned().expect("a stdout");
@@ -144,7 +143,7 @@ fn line_protocol(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let mark = accumulator.mark();
         for _ in 0..ROWS {
-            black_box(&socket).metric(Protocol::Tcp, &mut |metric| accumulator.add(metric));
+            lines.write(Protocol::Tcp, black_box(&socket), &mut |metric| accumulator.add(metric));
         }
         accumulator.rollback(mark);
     });

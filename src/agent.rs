@@ -1,5 +1,6 @@
 //! The loop: wait for an event, gather every input, write.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -49,21 +50,20 @@ impl Plugin {
 /// What `--check` prints: a line per plugin, and one that counts them.
 #[must_use]
 pub fn describe(plugins: &[Plugin]) -> String {
-    let descriptions: Vec<_> = plugins.iter().map(|plugin| plugin.input.describe()).collect();
-    let mut lines: Vec<String> = plugins
-        .iter()
-        .zip(&descriptions)
-        .map(|(plugin, description)| printable(&format!("{}: {description}", plugin.log.name())).collect())
-        .collect();
-    let working: Vec<&str> =
-        descriptions.iter().filter_map(|description| description.source.as_ref().ok()).copied().collect();
+    let mut lines = Vec::new();
     let mut sources = Vec::new();
-    for source in &working {
-        if !sources.contains(source) {
-            sources.push(source);
-        }
+    let mut working = 0;
+    for Plugin { input, log, .. } in plugins {
+        let parts = input.describe();
+        let text = parts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        lines.push(printable(&format!("{}: {text}", log.name())).collect::<String>());
+        let found: Vec<&str> = parts.iter().filter_map(|part| part.source.clone().ok()).collect();
+        working += usize::from(!found.is_empty());
+        sources.extend(found);
     }
-    lines.push(summary(plugins.len(), working.len(), &sources));
+    let mut seen = BTreeSet::new();
+    sources.retain(|source| seen.insert(*source));
+    lines.push(summary(plugins.len(), working, &sources));
     lines.join("\n") + "\n"
 }
 

@@ -16,6 +16,7 @@ pub mod line_protocol;
 pub mod lines;
 pub mod logger;
 pub mod metric;
+mod metric_writer;
 #[cfg(target_os = "linux")]
 pub mod netlink;
 pub mod netstat;

@@ -1,8 +1,8 @@
-//! Unsigned decimal numbers, as text.
+//! Unsigned decimal numbers, as the kernel's tables, ss and netstat print them.
 
-/// Reads plain digits. `None` for anything else, a sign too, and from 2^64 on.
+/// Reads a number that consists of digits only. `None` for anything else, such as a sign, and from 2^64 on.
 #[must_use]
-pub fn number(digits: &[u8]) -> Option<u64> {
+pub fn parse_decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
@@ -29,4 +29,15 @@ pub(crate) fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::parse_decimal;
+
+    #[test]
+    fn numbers_consist_of_digits_and_fit_64_bits() {
+        assert_eq!(parse_decimal(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(parse_decimal(b"007"), Some(7));
+        for bad in [&b"18446744073709551616"[..], b"", b"-", b"-1", b"+1", b" 1", b"1k", b"\xff", b"0x1"] {
+            assert_eq!(parse_decimal(bad), None, "{bad:?}");
+        }
+    }
+}

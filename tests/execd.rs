@@ -3,10 +3,6 @@
 //! Each test drives one process. Waits have generous limits that only a failure reaches; order is made with named pipes
 //! and files, not with pauses.
 
-#![cfg(target_os = "linux")]
-
-mod support;
-
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -14,12 +10,12 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::execd::{ANSWER, Execd, NET, SOCKETS, command, dir, fixture};
+use crate::support::{fake, hanging_pids, hanging_ss, running, wait_until, write};
 use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::{mkfifo, pipe2};
-use support::execd::{ANSWER, Execd, NET, SOCKETS, command, dir, fixture};
-use support::{fake, hanging_pids, hanging_ss, running, wait_until, write};
 
 #[test]
 fn every_newline_and_signal_is_a_gather() {

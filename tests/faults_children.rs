@@ -3,19 +3,15 @@
 //! A fake misbehaves for udp, the second of three protocols; before and after it every other metric has to be there. The
 //! deadline of a run is 5 s, long enough for what is good on a busy machine; how well it is kept is printed.
 
-#![cfg(target_os = "linux")]
-
-#[path = "../fuzz/src/influx.rs"]
-mod influx;
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use support::execd::{Execd, NET, children, dir, left};
-use support::{fake, wait_until};
+use crate::checks::influx;
+use crate::support;
+use crate::support::execd::{Execd, NET, children, dir, left};
+use crate::support::{fake, wait_until};
 use tempfile::TempDir;
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -170,7 +166,7 @@ misbehaviours! {
     is_killed: "$GOOD\nkill -9 $$" => Outcome::Error(&["ended with signal 9"]);
     crashes: "kill -11 $$" => Outcome::Error(&["ended with signal 11"]);
     prints_another_table: "echo 'Est. Recep. Envoi Adresse locale'\necho 'x 0 0 a:1 b:2'"
-        => Outcome::Error(&["printed no table of"]);
+        => Outcome::Error(&["printed unexpected output, expected "]);
     prints_a_line_of_300_mib: "$GOOD\n/bin/dd if=/dev/zero bs=1048576 count=300 2>&-"
         => Outcome::Error(&["printed more than 256 MiB", "timed out"]);
     prints_rows_without_end: "$GOOD\nexec /usr/bin/yes \"$($GOOD)\""
@@ -208,7 +204,7 @@ fn ss_prints_only_a_header() {
     SS.suffers("echo 'Recv-Q Send-Q Local Address:Port Peer Address:Port'", &Outcome::Metrics(0));
 }
 
-/// Rows that are none of ss's, or hold what line protocol does not: each is one metric, or left out with a warning.
+/// Rows that are none of ss's, or hold what line protocol does not: each is one metric, or skipped with a warning.
 #[test]
 fn hostile_rows_cost_themselves_only() {
     let dir = dir();
@@ -243,8 +239,7 @@ fn hostile_rows_cost_themselves_only() {
     );
     let complaint = plugin.complaint();
     assert!(
-        complaint.starts_with("W! [inputs.socketstat] ss --udp: rows left out")
-            && complaint.contains(": 2, "),
+        complaint.starts_with("W! [inputs.socketstat] ss --udp: skipped 2 malformed rows"),
         "{complaint}"
     );
 }
@@ -258,7 +253,8 @@ fn without_ss(change: impl FnOnce(&Path), complaint: &str) {
     assert_eq!(plugin.gather(), [""; 0]);
     let said = plugin.complaint();
     assert!(said.starts_with("E! [inputs.socketstat] ") && said.contains(complaint), "{said}");
-    assert_eq!(plugin.descriptors(), descriptors);
+    // The message names the sources that would work; the kernel was asked for that, through a descriptor that stays open.
+    assert!(plugin.descriptors() <= descriptors + 1);
     let ss = dir.path().join("ss");
     if ss.is_dir() {
         fs::remove_dir(&ss).expect("the directory can be removed");
@@ -364,7 +360,7 @@ fn netstat_of_interfaces_gone_bad() {
         ("exec /bin/sleep 1000", "timed out"),
         ("exit 1", "ended with exit code 1"),
         ("exit 0", "printed nothing"),
-        ("echo What?", "printed no table"),
+        ("echo What?", "printed unexpected output"),
         ("kill -9 $$", "ended with signal 9"),
     ] {
         let dir = dir();
@@ -387,4 +383,27 @@ fn netstat_of_interfaces_gone_bad() {
         fake(dir.path(), "netstat", good);
         assert_eq!(plugin.gather().len(), 1, "{bad}");
     }
+}
+
+/// macOS truncates names, so that single interfaces are asked for: all runs together have one deadline.
+#[test]
+fn one_deadline_for_all_runs_of_netstat() {
+    let dir = dir();
+    let table = "echo 'Name  Mtu   Network Address Ipkts Ierrs Ibytes Opkts Oerrs Obytes Coll Drop'\n\
+                 for name in utun1 utun1 utun1; do echo \"$name 1380 <Link#$((n += 1))> 1 0 1 1 0 1 0 0\"; done\n";
+    let runs = dir.path().join("runs");
+    let body = format!(
+        "echo \"$*\" >> '{}'\ncase $* in *-I*) exec /bin/sleep 1000 ;; esac\n{table}",
+        runs.display()
+    );
+    fake(dir.path(), "netstat", &body);
+    fake(dir.path(), "ifconfig", "echo utun10 utun11 utun12\n");
+    let section =
+        "[[inputs.net]]\n  source = \"netstat\"\n  netstat_platform = \"macos\"\n  timeout = \"3s\"\n";
+    let mut plugin = Execd::start(dir.path(), &format!("{section}{NET}"));
+    assert_eq!(plugin.gather(), [""; 0]);
+    let complaint = plugin.complaint();
+    assert!(complaint.starts_with("E! [inputs.net] netstat -ibdnl -I utun10 timed out"), "{complaint}");
+    let runs = fs::read_to_string(runs).expect("netstat was run");
+    assert_eq!(runs.lines().collect::<Vec<_>>(), ["-ibdnl", "-ibdnl -I utun10"]);
 }

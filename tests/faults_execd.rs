@@ -3,12 +3,6 @@
 //! Where a test waits on purpose, `FAULT_SECONDS` (default 3) says for how long: a full minute in `cargo test` would hold
 //! everything up, and what a stalled reader does to the plugin shows within the first second.
 
-#![cfg(target_os = "linux")]
-
-#[path = "../fuzz/src/influx.rs"]
-mod influx;
-mod support;
-
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -17,8 +11,10 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::execd::{ANSWER, Execd, NET, SOCKETS, command, dir, fixture, full_pipe};
-use support::{fake, wait_until, write};
+use crate::checks::influx;
+use crate::support;
+use crate::support::execd::{ANSWER, Execd, NET, SOCKETS, command, dir, fixture, full_pipe};
+use crate::support::{fake, wait_until, write};
 
 /// For how long a fault lasts.
 fn while_it_lasts() -> Duration {

@@ -3,23 +3,18 @@
 //! `HOST_PROC` and `HOST_SYS` are directories of the test's own. Two sections read the files, and a third, from a fake ss, has
 //! to be there each time.
 
-#![cfg(target_os = "linux")]
-
-#[path = "../fuzz/src/influx.rs"]
-mod influx;
-mod support;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use crate::checks::influx;
+use crate::support::execd::{Execd, dir, fixture};
+use crate::support::unprivileged::unprivileged;
+use crate::support::{fake, write};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use support::execd::{Execd, dir, fixture};
-use support::unprivileged::unprivileged;
-use support::{fake, write};
 use tempfile::TempDir;
 
 const CONFIG: &str = "\
@@ -257,7 +252,7 @@ fn dev_is_cut_in_mid_line() {
     for end in (last_line + 1..text.trim_end().len()).step_by(7) {
         let cut = &text[..end];
         // White space alone is no line.
-        let complaint = (!cut[last_line..].trim().is_empty()).then_some("left out");
+        let complaint = (!cut[last_line..].trim().is_empty()).then_some("skipped 1 malformed rows");
         host.replace(cut, "proc/net/dev", cut, [1, 0, 0, 0], complaint);
     }
 }
@@ -273,7 +268,7 @@ fn the_table_of_udp_is_cut_in_mid_line() {
         let cut = format!("{}{cut}", &text[..row]);
         // The other family's one socket is left.
         let lost = host.well[3] - 1;
-        host.replace(&cut, "proc/net/udp", &cut, [0, 0, 0, lost], Some("no socket's"));
+        host.replace(&cut, "proc/net/udp", &cut, [0, 0, 0, lost], Some("skipped 1 malformed rows"));
     }
 }
 
@@ -287,7 +282,7 @@ fn counters_are_no_counters() {
     {
         let bad = text.replacen("veth1:     642 ", &format!("veth1: {counter} "), 1);
         assert_ne!(bad, text);
-        host.replace(counter, "proc/net/dev", bad, [1, 0, 0, 0], Some("left out"));
+        host.replace(counter, "proc/net/dev", bad, [1, 0, 0, 0], Some("skipped 1 malformed rows"));
     }
     let largest = text.replacen("veth1:     642 ", "veth1: 18446744073709551615 ", 1);
     host.replace("the largest", "proc/net/dev", largest, [0; 4], None);

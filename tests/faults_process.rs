@@ -1,11 +1,5 @@
 //! The plugin as a process: signals at any moment, stops, a clock that is set back, limits that are reached, no privilege.
 
-#![cfg(target_os = "linux")]
-
-#[path = "../fuzz/src/influx.rs"]
-mod influx;
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -14,10 +8,13 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::checks::influx;
+use crate::support;
+use crate::support::execd::{ANSWER, Execd, NET, SOCKETS, children, command, dir, fixture};
+
+use crate::support::unprivileged::{as_nobody, find, unprivileged};
+use crate::support::{fake, hanging_pids, hanging_ss, namespace, running, skipped, wait_until, write};
 use nix::sys::signal::Signal;
-use support::execd::{ANSWER, Execd, NET, SOCKETS, children, command, dir, fixture};
-use support::unprivileged::{as_nobody, find, unprivileged};
-use support::{fake, hanging_pids, hanging_ss, namespace, running, skipped, wait_until, write};
 
 /// Signals that come while the loader runs, while the handlers are installed, or later. Before the program's own first
 /// instruction there is nobody to catch one, so some of the earliest may kill it; none for which it has a handler.
@@ -380,7 +377,7 @@ fn no_more_processes() {
 /// As nobody, without a capability and without a way to any, in a network namespace: the same metrics as root's.
 #[test]
 fn no_privilege_is_needed() {
-    if !namespace::enter("no_privilege_is_needed") {
+    if !namespace::enter() {
         return;
     }
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");

@@ -15,8 +15,7 @@
 //!
 //! A program without a directory is not on PATH. `$CASE` stands for the directory, in `args`, `env` and `expected.err`.
 
-mod support;
-
+use crate::support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

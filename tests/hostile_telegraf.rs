@@ -2,19 +2,14 @@
 //!
 //! Telegraf's parser is the judge of the encoder; what it understood is read from what it writes itself.
 
-#![cfg(target_os = "linux")]
-
-#[path = "../fuzz/src/influx.rs"]
-mod influx;
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use influx::{Metric, Value};
-use support::execd::{command, dir, fixture};
-use support::telegraf::{Telegraf, complaints, telegraf_in_own_network};
-use support::{fake, wait_until};
+use crate::checks::influx;
+use crate::checks::influx::{Metric, Value};
+use crate::support::execd::{command, dir, fixture};
+use crate::support::telegraf::{Telegraf, complaints, telegraf_in_own_network};
+use crate::support::{fake, wait_until};
 use telegraf_execd_network::line_protocol::{self, Unsigned};
 use telegraf_execd_network::metric;
 
@@ -67,7 +62,7 @@ fn hostile_host(dir: &Path) -> PathBuf {
 
 #[test]
 fn hostile_names_arrive_as_one_metric_each() {
-    let Some(telegraf) = telegraf_in_own_network("hostile_names_arrive_as_one_metric_each") else { return };
+    let Some(telegraf) = telegraf_in_own_network() else { return };
     let dir = dir();
     let proc = hostile_host(dir.path());
     let once =
@@ -250,7 +245,7 @@ fn odd_texts() -> Vec<Point<'static>> {
 
 #[test]
 fn telegraf_understands_the_encoder() {
-    let Some(telegraf) = telegraf_in_own_network("telegraf_understands_the_encoder") else { return };
+    let Some(telegraf) = telegraf_in_own_network() else { return };
     let (mut lines, mut expected) = (Vec::new(), Vec::new());
     for (name, tags, fields, time) in corpus() {
         line_protocol::measurement(&mut lines, name.as_bytes());

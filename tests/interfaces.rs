@@ -1,13 +1,9 @@
 //! The interfaces of a network namespace as they come, go and change between the gathers of one process.
 
-#![cfg(target_os = "linux")]
-
-mod support;
-
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
-use support::namespace::{enter, run};
+use crate::support::namespace::{enter, run};
 
 fn ip(arguments: &str) {
     let arguments: Vec<&str> = arguments.split(' ').collect();
@@ -33,7 +29,7 @@ fn gather(stdin: &mut ChildStdin, stdout: &mut BufReader<ChildStdout>) -> Vec<(S
 
 #[test]
 fn changes_between_gathers_are_seen() {
-    if !enter("changes_between_gathers_are_seen") {
+    if !enter() {
         return;
     }
     // That of this namespace, in a mount namespace of the plugin's own.

@@ -1,16 +1,13 @@
 //! Real sockets of every kind in a network namespace: the series that the binary makes of the system's ss are what that
 //! ss shows, read by a second reader.
 
-#![cfg(target_os = "linux")]
-
-mod support;
-
 use std::time::Duration;
 
-use support::reference::{self, Row};
-use support::write;
-use support::zoo::Zoo;
-use telegraf_execd_network::inputs::socketstat::socket::{COUNTERS, Protocol};
+use crate::support;
+use crate::support::reference::{self, Row};
+use crate::support::write;
+use crate::support::zoo::Zoo;
+use telegraf_execd_network::inputs::socketstat::socket::Protocol;
 
 /// The line of a socket, without its timestamp.
 fn line(row: &Row) -> String {
@@ -22,8 +19,8 @@ fn line(row: &Row) -> String {
         }
     }
     let text = ["state", "netid"].iter().filter_map(|key| Some(format!("{key}=\"{}\"", row.get(*key)?)));
-    let numbers = ["recv_q", "send_q"].iter().chain(&COUNTERS);
-    let fields = text.chain(numbers.filter_map(|key| Some(format!("{key}={}i", row.get(*key)?))));
+    let numbers = ["recv_q", "send_q"].into_iter().chain(reference::counter_names());
+    let fields = text.chain(numbers.filter_map(|key| Some(format!("{key}={}i", row.get(key)?))));
     format!("{line} {}", fields.collect::<Vec<_>>().join(","))
 }
 
@@ -37,7 +34,7 @@ fn shown(protocol: Protocol) -> Vec<String> {
 
 #[test]
 fn series_equal_what_ss_shows() {
-    if !support::namespace::enter("series_equal_what_ss_shows") {
+    if !support::namespace::enter() {
         return;
     }
     let mut zoo = Zoo::new();

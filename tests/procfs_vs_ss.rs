@@ -1,35 +1,29 @@
 //! The procfs source against ss: on recorded tables, and live in a network namespace.
 
-#![cfg(target_os = "linux")]
-
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use support::reference::{self, Row, Rows};
-use support::zoo::Zoo;
+use crate::support;
+use crate::support::reference::{self, Row};
+use crate::support::zoo::Zoo;
 use telegraf_execd_network::inputs::socketstat::interfaces::Names;
-use telegraf_execd_network::inputs::socketstat::procfs::{PROTOCOLS, Procfs, probe};
-use telegraf_execd_network::inputs::socketstat::socket::{COUNTERS, Protocol};
-use telegraf_execd_network::inputs::socketstat::source::Source;
+use telegraf_execd_network::inputs::socketstat::procfs::{PROTOCOLS, Procfs};
+use telegraf_execd_network::inputs::socketstat::socket::Protocol;
 
 fn procfs(net: &Path, names: Names, protocol: Protocol) -> Vec<Row> {
-    let mut rows = Rows::new(protocol);
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let notes = Procfs::new(net.to_owned(), names).dump(protocol, deadline, &mut rows).unwrap();
-    assert_eq!(notes, []);
-    rows.sorted()
+    let (rows, diagnostics) = reference::dump(&mut Procfs::new(net.to_owned(), names), protocol).unwrap();
+    assert_eq!(diagnostics, []);
+    rows
 }
 
 /// Of a row of ss what the tables in /proc/net hold too.
 fn in_the_tables(protocol: Protocol, mut row: Row) -> Row {
-    let missing: &[&str] = match protocol {
-        Protocol::Unix => &["recv_q", "send_q", "remote_addr", "remote_port"],
-        Protocol::Packet => &["send_q"],
-        _ => &COUNTERS,
+    let missing: Vec<&str> = match protocol {
+        Protocol::Unix => vec!["recv_q", "send_q", "remote_addr", "remote_port"],
+        Protocol::Packet => vec!["send_q"],
+        _ => reference::counter_names().collect(),
     };
     row.retain(|key, _| !missing.contains(&key.as_str()));
     if protocol != Protocol::Unix
@@ -62,12 +56,11 @@ fn recorded_tables_give_what_ss_printed_then() {
 
 #[test]
 fn the_tables_hold_what_ss_lists() {
-    if !support::namespace::enter("the_tables_hold_what_ss_lists") {
+    if !support::namespace::enter() {
         return;
     }
     let mut zoo = Zoo::new();
     zoo.crowd(500);
-    probe(Path::new("/proc/net")).unwrap();
     for protocol in PROTOCOLS {
         // Between the two a timer may have moved a socket on.
         let equal = (0..20).any(|_| {

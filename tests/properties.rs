@@ -1,14 +1,10 @@
 //! What has to hold for any bytes, with inputs made by proptest: of nothing, and of the fixtures' files cut, spliced and
 //! spoilt. The fuzz targets run the same checks (`fuzz/run`).
 
-#![cfg(target_os = "linux")]
-
-#[path = "../fuzz/src/lib.rs"]
-mod checks;
-
 use std::fs;
 use std::path::Path;
 
+use crate::checks;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;

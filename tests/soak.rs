@@ -1,20 +1,16 @@
 //! Long runs: memory, descriptors and children stay as they are, and no gather is lost or doubled.
 //!
 //! A short run is always made. The long ones take minutes:
-//! `cargo test --release --test soak -- --ignored --nocapture`.
-
-#![cfg(target_os = "linux")]
-
-mod support;
+//! `cargo test --release --test integration soak:: -- --ignored --nocapture`.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::time::Instant;
 
+use crate::support::execd::{Execd, NET, children, command, dir};
+use crate::support::namespace;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::Linger;
-use support::execd::{Execd, NET, children, command, dir};
-use support::namespace;
 
 /// After so many gathers all that is allocated once has been.
 const SETTLED: usize = 100;
@@ -175,7 +171,7 @@ fn some_gathers_of_net() {
 
 #[test]
 fn some_gathers_of_sockets() {
-    if namespace::enter("some_gathers_of_sockets") {
+    if namespace::enter() {
         sockets(300);
     }
 }
@@ -189,7 +185,7 @@ fn many_gathers_of_net() {
 #[test]
 #[ignore = "takes several minutes"]
 fn many_gathers_of_sockets() {
-    if namespace::enter_ignored("many_gathers_of_sockets") {
+    if namespace::enter() {
         sockets(20_000);
     }
 }

@@ -3,10 +3,6 @@
 //! Telegraf is `TELEGRAF_BIN`, or is built once from its Go module into the target directory. Every test runs in a network
 //! namespace of its own.
 
-#![cfg(target_os = "linux")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
@@ -14,12 +10,12 @@ use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::execd::dir;
+use crate::support::telegraf::{Telegraf, complaints, telegraf_in_own_network};
+use crate::support::{fake, hanging_pids, hanging_ss, running, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, SockaddrIn, connect, socket};
 use nix::unistd::Pid;
-use support::execd::dir;
-use support::telegraf::{Telegraf, complaints, telegraf_in_own_network};
-use support::{fake, hanging_pids, hanging_ss, running, wait_until};
 
 /// A line without its timestamp, its fields sorted. Nothing in these tests has a space or a comma in a field.
 fn series(line: &str) -> (String, Vec<String>) {
@@ -60,8 +56,8 @@ fn execd(dir: &Path, signal: &str) -> String {
     )
 }
 
-fn every_metric_arrives(test: &str, signal: &str) {
-    let Some(telegraf) = telegraf_in_own_network(test) else { return };
+fn every_metric_arrives(signal: &str) {
+    let Some(telegraf) = telegraf_in_own_network() else { return };
     let dir = dir();
     good_ss(dir.path());
     let path = dir.path().to_owned();
@@ -88,12 +84,12 @@ fn every_metric_arrives(test: &str, signal: &str) {
 
 #[test]
 fn every_metric_arrives_with_stdin() {
-    every_metric_arrives("every_metric_arrives_with_stdin", "STDIN");
+    every_metric_arrives("STDIN");
 }
 
 #[test]
 fn every_metric_arrives_with_sigusr1() {
-    every_metric_arrives("every_metric_arrives_with_sigusr1", "SIGUSR1");
+    every_metric_arrives("SIGUSR1");
 }
 
 /// Sockets that stand still, of the protocols that Telegraf's own input reads rightly.
@@ -116,9 +112,7 @@ fn quiet_sockets() -> Vec<Box<dyn std::any::Any>> {
 
 #[test]
 fn metrics_equal_those_of_telegrafs_own_inputs() {
-    let Some(telegraf) = telegraf_in_own_network("metrics_equal_those_of_telegrafs_own_inputs") else {
-        return;
-    };
+    let Some(telegraf) = telegraf_in_own_network() else { return };
     let link = Command::new("sh")
         .args([
             "-c",
@@ -168,7 +162,7 @@ fn metrics_equal_those_of_telegrafs_own_inputs() {
 
 #[test]
 fn telegraf_killed_takes_all_with_it() {
-    let Some(path) = telegraf_in_own_network("telegraf_killed_takes_all_with_it") else { return };
+    let Some(path) = telegraf_in_own_network() else { return };
     for signal in ["STDIN", "SIGUSR1"] {
         let dir = dir();
         hanging_ss(dir.path());
@@ -186,7 +180,7 @@ fn telegraf_killed_takes_all_with_it() {
 
 #[test]
 fn our_binary_killed_is_started_again() {
-    let Some(path) = telegraf_in_own_network("our_binary_killed_is_started_again") else { return };
+    let Some(path) = telegraf_in_own_network() else { return };
     let dir = dir();
     good_ss(dir.path());
     let environment = execd(dir.path(), "STDIN");
@@ -203,9 +197,7 @@ fn our_binary_killed_is_started_again() {
 
 #[test]
 fn telegraf_stopped_in_a_hung_gather_leaves_nothing() {
-    let Some(path) = telegraf_in_own_network("telegraf_stopped_in_a_hung_gather_leaves_nothing") else {
-        return;
-    };
+    let Some(path) = telegraf_in_own_network() else { return };
     for signal in ["STDIN", "SIGUSR1"] {
         let dir = dir();
         hanging_ss(dir.path());
@@ -219,7 +211,7 @@ fn telegraf_stopped_in_a_hung_gather_leaves_nothing() {
 
 #[test]
 fn a_reload_goes_on_with_one_new_process() {
-    let Some(path) = telegraf_in_own_network("a_reload_goes_on_with_one_new_process") else { return };
+    let Some(path) = telegraf_in_own_network() else { return };
     let dir = dir();
     good_ss(dir.path());
     let environment = execd(dir.path(), "STDIN");

@@ -2,12 +2,14 @@
 
 use std::io::stdin;
 use std::os::fd::AsRawFd as _;
+use std::time::Instant;
 
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
 };
-use telegraf_execd_network::inputs::socketstat::netlink::request::{encode, families};
+use telegraf_execd_network::inputs::socketstat::netlink::question::{families, request};
 use telegraf_execd_network::inputs::socketstat::socket::Protocol;
+use telegraf_execd_network::inputs::socketstat::source::Query;
 use telegraf_execd_network::inputs::socketstat::state;
 use telegraf_execd_network::netlink::message::DONE;
 
@@ -20,11 +22,14 @@ const LAST: usize = 20;
 pub fn dump() -> Result<()> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkSockDiag)?;
+    let protocol = Protocol::Tcp;
+    let (states, deadline) = (state::listed(protocol), Instant::now());
+    let query = Query { protocol, states, tcp_info: true, congestion: false, deadline };
     let mut buffer = vec![0; 64 * 1024];
     for trigger in stdin().lines() {
         trigger?;
-        for family in families(Protocol::Tcp) {
-            let request = encode(Protocol::Tcp, *family, state::listed(Protocol::Tcp), 1);
+        for family in families(protocol) {
+            let request = request(&query, *family).finish(1);
             sendto(socket.as_raw_fd(), &request, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
             loop {
                 let length = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty())?;

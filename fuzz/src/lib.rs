@@ -10,21 +10,17 @@ pub mod influx;
 mod netlink;
 mod written;
 
-use std::path::Path;
-use std::sync::Arc;
-
-use telegraf_execd_network::command::Children;
 use telegraf_execd_network::config::duration::GoDuration;
 use telegraf_execd_network::config::{self, env};
 use telegraf_execd_network::filter::glob::Globs;
 use telegraf_execd_network::host::Host;
 use telegraf_execd_network::inputs::net::netstat::table::Table as NetTable;
 use telegraf_execd_network::inputs::net::procfs::{Devices, ProtocolCounters};
-use telegraf_execd_network::inputs::socketstat::interfaces::{Interfaces, Names};
 use telegraf_execd_network::inputs::socketstat::netstat::table::Table as NetstatTable;
 use telegraf_execd_network::inputs::socketstat::procfs::table::Table as ProcTable;
 use telegraf_execd_network::inputs::socketstat::socket::Protocol;
 use telegraf_execd_network::inputs::socketstat::ss::table::Table as SsTable;
+use telegraf_execd_network::inputs::socketstat::state::listed;
 use telegraf_execd_network::inputs::{self, Environment};
 use telegraf_execd_network::lines::Lines;
 use telegraf_execd_network::quote::quote;
@@ -74,12 +70,12 @@ pub fn ss_table(data: &[u8]) {
     let mut accepted = Ok(());
     lines(text, usize::from(first) * 16, &mut |line| {
         if accepted.is_ok() {
-            accepted = table.line(line, &mut written.sockets(protocol));
+            accepted = table.line(line, &mut |socket| written.socket(protocol, socket));
         }
     });
     if accepted.is_ok() {
         // An error drops what came before it; what came must be sound nevertheless.
-        let (Ok(_) | Err(_)) = table.finish(&mut written.sockets(protocol));
+        let (Ok(_) | Err(_)) = table.finish(&mut |socket| written.socket(protocol, socket));
     }
     written.check();
 }
@@ -87,7 +83,8 @@ pub fn ss_table(data: &[u8]) {
 /// netstat's tables of sockets.
 pub fn socket_netstat(data: &[u8]) {
     let Some((protocol, first, text)) = pick(&[Protocol::Tcp, Protocol::Udp], data) else { return };
-    let mut table = NetstatTable::new(protocol);
+    let states = if first < 128 { listed(protocol) } else { !0 };
+    let mut table = NetstatTable::new(protocol, states);
     let mut written = Written::default();
     let mut rows = 0;
     lines(text, usize::from(first) * 16, &mut |line| {
@@ -95,7 +92,8 @@ pub fn socket_netstat(data: &[u8]) {
         table.line(line, &mut |socket| written.socket(protocol, socket));
     });
     if let Ok(summary) = table.finish() {
-        assert!(summary.left_out <= rows, "{} of {rows} rows left out", summary.left_out);
+        let skipped = summary.skipped.count();
+        assert!(skipped <= rows, "skipped {skipped} of {rows} rows");
     }
     written.check();
 }
@@ -124,7 +122,7 @@ pub fn proc_dev(data: &[u8]) {
             written.interface(interface.name, &interface.counters);
         }
     });
-    assert!(devices.has_header() || written.is_empty(), "rows without a header");
+    assert!(devices.finish().is_some() || written.is_empty(), "rows without a header");
     written.check();
 }
 
@@ -142,22 +140,23 @@ pub fn proc_snmp(data: &[u8]) {
 pub fn proc_sockets(data: &[u8]) {
     let protocols = [Protocol::Tcp, Protocol::Udp, Protocol::Raw, Protocol::Unix, Protocol::Packet];
     let Some((protocol, first, text)) = pick(&protocols, data) else { return };
-    let mut interfaces = Interfaces::new(Names::Directory("/nonexistent".into()));
-    let mut table = ProcTable::new(protocol, first < 128, &mut interfaces);
+    let states = if first % 2 == 0 { listed(protocol) } else { !0 };
+    let mut table = ProcTable::new(protocol, states, first < 128);
     let mut written = Written::default();
-    lines(text, 512, &mut |line| table.line(line, &mut written.sockets(protocol)));
+    lines(text, 512, &mut |line| {
+        if let Some(socket) = table.line(line) {
+            written.socket(protocol, &socket);
+        }
+    });
     // That it was no such table is an answer too.
-    let (Ok(_) | Err(_)) = table.finish(Path::new("tcp"));
+    let (Ok(_) | Err(_)) = table.finish();
     written.check();
 }
 
 /// The plugin's configuration, as far as making its inputs.
 pub fn configuration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let environment = Environment {
-        host: Arc::new(Host::from_environment(|_| None)),
-        children: Arc::new(Children::default()),
-    };
+    let environment = Environment::of_host(Host::from_environment(|_| None));
     let outcome = config::parse("plugin.conf", text, &inputs::known(), &variable).and_then(|sections| {
         assert!(!sections.is_empty(), "no section and no error");
         sections.iter().map(|section| inputs::new(section, &environment)).collect::<Result<Vec<_>, _>>()

@@ -3,24 +3,25 @@
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use telegraf_execd_network::inputs::socketstat::interfaces::{Interfaces, Names};
-use telegraf_execd_network::inputs::socketstat::netlink::dump::Dump;
-use telegraf_execd_network::inputs::socketstat::netlink::rows::Rows;
+use telegraf_execd_network::inputs::socketstat::interfaces::Names;
+use telegraf_execd_network::inputs::socketstat::netlink::Netlink;
 use telegraf_execd_network::inputs::socketstat::socket::Protocol;
+use telegraf_execd_network::inputs::socketstat::source::{Query, Source};
 use telegraf_execd_network::netlink::channel::Channel;
+use telegraf_execd_network::netlink::dump::{Dumper, SharedDumper};
 use telegraf_execd_network::netlink::message::{Messages, number};
 
 use super::pick;
 use super::written::Written;
 
 /// Hands out the bytes: all at once, or up to the next message's end.
-struct Bytes<'a> {
-    rest: &'a [u8],
+struct Bytes {
+    rest: Vec<u8>,
     port: u32,
     at_once: bool,
 }
 
-impl Channel for Bytes<'_> {
+impl Channel for Bytes {
     fn port(&self) -> u32 {
         self.port
     }
@@ -33,36 +34,39 @@ impl Channel for Bytes<'_> {
         if self.rest.is_empty() {
             return Err(Errno::ENOBUFS);
         }
-        let length = number::<u32>(self.rest, 0).map_or(self.rest.len(), |length| length as usize);
+        let length = number::<u32>(&self.rest, 0).map_or(self.rest.len(), |length| length as usize);
         let length = if self.at_once { self.rest.len() } else { length.clamp(1, self.rest.len()) };
-        let (datagram, rest) = self.rest.split_at(length);
-        self.rest = rest;
         let kept = length.min(buffer.len());
-        buffer[..kept].copy_from_slice(&datagram[..kept]);
+        buffer[..kept].copy_from_slice(&self.rest[..kept]);
+        self.rest.drain(..length);
         Ok(length)
     }
 }
 
-/// The first byte chooses the protocol and how the bytes are cut into datagrams; sequence number and port are those of the
-/// first message.
+/// The first byte chooses the protocol and how the bytes are cut into datagrams; the port is that of the
+/// first message, and the sequence number one of those that are asked under.
 pub fn netlink(data: &[u8]) {
     let Some((protocol, first, datagrams)) = pick(&Protocol::ALL, data) else { return };
     let of_first = |at| number::<u32>(datagrams, at).unwrap_or_default();
-    let mut sequence = of_first(8).wrapping_sub(1);
-    let mut channel = Bytes { rest: datagrams, port: of_first(12), at_once: first < 128 };
-    let mut rows = Rows::new(Interfaces::new(Names::Directory("/nonexistent".into())));
-    let mut buffer = [0; 8192];
+    let port = of_first(12);
+    // The first request has sequence number 1, the one for the second family 2.
+    let mut rest = datagrams.to_vec();
+    let mut at = 0;
+    while let Some(length) = number::<u32>(&rest, at) {
+        if let Some(sequence) = rest.get_mut(at + 8..at + 12) {
+            sequence.copy_from_slice(&(1 + u32::from(first % 2)).to_ne_bytes());
+        }
+        at += (length as usize).max(16).next_multiple_of(4);
+    }
+    let open =
+        move || Ok(Box::new(Bytes { rest: rest.clone(), port, at_once: first < 128 }) as Box<dyn Channel>);
+    let dumper = SharedDumper::new(Dumper::with_channel(Box::new(open)));
+    let mut source = Netlink::new(dumper, Names::Directory("/nonexistent".into()));
     let mut written = Written::default();
     let deadline = Instant::now() + Duration::from_secs(60);
+    let query = Query { protocol, states: !0, tcp_info: true, congestion: true, deadline };
     // Whether it ends well is not the question: what was handed over must be sound either way.
-    let (Ok(_) | Err(_)) = Dump {
-        channel: &mut channel,
-        rows: &mut rows,
-        buffer: &mut buffer,
-        sequence: &mut sequence,
-        deadline,
-    }
-    .run(protocol, !0, &mut written.sockets(protocol));
+    let (Ok(_) | Err(_)) = source.dump(&query, &mut |socket| written.socket(protocol, socket));
     written.check();
     let consumed = Messages(datagrams).take_while(Result::is_ok).count();
     assert!(consumed * 16 <= datagrams.len() + 3, "{consumed} messages in {} bytes", datagrams.len());

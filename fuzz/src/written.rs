@@ -7,8 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use telegraf_execd_network::accumulator::Accumulator;
 use telegraf_execd_network::config::Global;
 use telegraf_execd_network::inputs::net::counters::{COUNTERS, Counters};
+use telegraf_execd_network::inputs::socketstat::lines::Lines as SocketLines;
 use telegraf_execd_network::inputs::socketstat::socket::{Protocol, Socket};
-use telegraf_execd_network::inputs::socketstat::source::Sink;
 use telegraf_execd_network::line_protocol::Unsigned;
 use telegraf_execd_network::logger::{Level, Logger};
 use telegraf_execd_network::metric::{Metric, Value};
@@ -46,7 +46,7 @@ impl Written {
 
     /// Takes a socket.
     pub fn socket(&mut self, protocol: Protocol, socket: &Socket<'_>) {
-        socket.metric(protocol, &mut |metric| {
+        SocketLines::default().write(protocol, socket, &mut |metric| {
             if !metric.fields.is_empty() {
                 self.exactly(metric);
             }
@@ -74,11 +74,6 @@ impl Written {
         }
     }
 
-    /// A sink for the sockets of a source.
-    pub fn sockets(&mut self, protocol: Protocol) -> Sockets<'_> {
-        Sockets { written: self, protocol }
-    }
-
     /// Expects this metric too.
     pub fn expect(&mut self, metric: influx::Metric) {
         self.expected.push(metric);
@@ -96,22 +91,6 @@ impl Written {
             Err(_) if self.output.is_empty() && self.expected.is_empty() => {}
             Err(fault) => panic!("{fault}"),
         }
-    }
-}
-
-/// Sockets on their way into [`Written`].
-pub struct Sockets<'a> {
-    written: &'a mut Written,
-    protocol: Protocol,
-}
-
-impl Sink for Sockets<'_> {
-    fn socket(&mut self, socket: &Socket<'_>) {
-        self.written.socket(self.protocol, socket);
-    }
-
-    fn restart(&mut self) {
-        *self.written = Written::default();
     }
 }
 

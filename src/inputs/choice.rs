@@ -1,192 +1,245 @@
-//! Which source an input reads: the one that its section names, or with `auto` the first that works.
+//! Which source an input reads: the one that its section names, or with `auto` the first that works and can give what
+//! the section needs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{Context, Environment};
+use super::Context;
+use super::source::{Cause, SourceError};
 use crate::config::OptionError;
 use crate::config::duration::GoDuration;
 use crate::platform::Platform;
 use crate::quote::quote;
 
-/// One source of an input, as the configuration and `--sources` know it. `S` is what it is, `G` what it gives.
-pub struct Registration<S: ?Sized, G> {
+/// How many gathers in a row may fail before `auto` goes on to the next source.
+const FAILURES: u32 = 3;
+/// How long a source that failed is passed over.
+const PASSED_OVER: Duration = Duration::from_secs(600);
+
+/// One source of an input. `S` is what it is, `C` what it can do.
+pub struct Registration<S: ?Sized, C> {
     /// Its name in the option `source`.
     pub name: &'static str,
-    /// What it can ever give.
-    pub gives: G,
-    /// Whether it works on this host now, else one line that says what is missing.
-    pub probe: fn(&Context) -> Result<(), String>,
+    /// What it can do.
+    pub capabilities: C,
+    /// Whether it works on this host now.
+    pub probe: fn(&Context) -> Result<(), Cause>,
     /// Makes it; fails where the probe would.
-    pub open: fn(&Context) -> Result<Box<S>, String>,
+    pub open: fn(&Context) -> Result<Box<S>, Cause>,
 }
 
-/// The choice that the configuration leaves, and what was chosen.
-pub(super) struct Choice<S: ?Sized + 'static, G: 'static> {
-    registry: &'static [Registration<S, G>],
-    context: Context,
-    /// The only one allowed; `None`: `auto`.
-    named: Option<&'static Registration<S, G>>,
-    chosen: Option<Chosen<S, G>>,
-    /// What `auto` passes over at the next choice, and why.
-    passed_over: Option<(&'static str, String)>,
+/// What the options say that every input has.
+pub(super) struct SourceOptions<S: ?Sized + 'static, C: 'static> {
+    /// The source that the section names; `None`: `auto`.
+    pub(super) named: Option<&'static Registration<S, C>>,
+    /// The deadline of each child or dump.
+    pub(super) timeout: Duration,
+    /// Whose netstat is installed, if it is known.
+    pub(super) platform: Option<Platform>,
 }
 
-/// A source in use.
-pub(super) struct Chosen<S: ?Sized + 'static, G: 'static> {
-    pub registration: &'static Registration<S, G>,
-    pub source: Box<S>,
-    /// What is wrong with the sources that `auto` would rather have had; taken when it is said.
-    pub instead_of: Option<Vec<String>>,
-}
-
-impl<S: ?Sized, G> Choice<S, G> {
-    /// What the options `timeout`, `netstat_platform` and `source` ask for, which every input has; the first is
-    /// also returned.
+impl<S: ?Sized, C> SourceOptions<S, C> {
+    /// Checks the options `source`, `timeout` and `netstat_platform`.
     ///
     /// # Errors
     /// When one of them has a value that is not allowed.
-    pub(super) fn of_options(
-        registry: &'static [Registration<S, G>],
+    pub(super) fn new(
+        registry: &'static [Registration<S, C>],
+        source: &str,
         timeout: GoDuration,
         platform: Option<&str>,
-        source: &str,
-        environment: &Environment,
-    ) -> Result<(Self, Duration), OptionError> {
+    ) -> Result<Self, OptionError> {
         let fault = |key: &str, message| OptionError { key: key.to_owned(), message };
         let GoDuration(timeout) = timeout;
         if timeout.is_zero() {
             return Err(fault("timeout", String::from("must be more than 0, for instance \"1s\"")));
         }
         let platform = Platform::of_option(platform).map_err(|message| fault("netstat_platform", message))?;
-        let choice =
-            Self::new(registry, source, environment, platform).map_err(|message| fault("source", message))?;
-        Ok((choice, timeout))
-    }
-
-    /// Whose netstat it is that a source may run.
-    pub(super) fn platform(&self) -> Option<Platform> {
-        self.context.platform
-    }
-
-    /// The choice of the option `source`.
-    ///
-    /// # Errors
-    /// When it names no source.
-    fn new(
-        registry: &'static [Registration<S, G>],
-        name: &str,
-        environment: &Environment,
-        platform: Option<Platform>,
-    ) -> Result<Self, String> {
-        let named = match name {
+        let named = match source {
             "auto" => None,
             name => Some(registry.iter().find(|source| source.name == name).ok_or_else(|| {
                 let allowed = registry.iter().map(|source| source.name).collect::<Vec<_>>().join(", ");
-                format!("unknown source {}; allowed are auto, {allowed}", quote(name.as_bytes()))
+                fault(
+                    "source",
+                    format!("unknown source {}; allowed are auto, {allowed}", quote(name.as_bytes())),
+                )
             })?),
         };
-        let context = Context { environment: environment.clone(), platform };
-        Ok(Self { registry, context, named, chosen: None, passed_over: None })
+        Ok(Self { named, timeout, platform })
+    }
+}
+
+/// What a section needs of a source: why the source cannot give it, or nothing.
+pub(super) type Lacks<C> = Box<dyn Fn(C, &Context) -> Option<String>>;
+
+/// The sources that the configuration leaves, and the one in use.
+pub(super) struct Choice<S: ?Sized + 'static, C: 'static> {
+    /// In the order in which `auto` tries them.
+    candidates: Vec<&'static Registration<S, C>>,
+    /// The only one allowed; `None`: `auto`.
+    named: Option<&'static Registration<S, C>>,
+    lacks: Lacks<C>,
+    context: Context,
+    chosen: Option<Chosen<S, C>>,
+    /// Failed gathers in a row of the one in use.
+    failures: u32,
+    passed_over: Vec<PassedOver>,
+}
+
+/// A source in use.
+pub(super) struct Chosen<S: ?Sized + 'static, C: 'static> {
+    pub(super) registration: &'static Registration<S, C>,
+    pub(super) source: Box<S>,
+    /// What is wrong with the sources that would have come first; taken when it is said.
+    pub(super) instead_of: Option<Vec<String>>,
+}
+
+/// A source that `auto` does not use for a while.
+struct PassedOver {
+    name: &'static str,
+    why: String,
+    until: Instant,
+}
+
+impl<S: ?Sized, C: Copy> Choice<S, C> {
+    /// A choice among `candidates`, or of the one that the section names.
+    pub(super) fn new(
+        candidates: Vec<&'static Registration<S, C>>,
+        named: Option<&'static Registration<S, C>>,
+        lacks: Lacks<C>,
+        context: Context,
+    ) -> Self {
+        Self { candidates, named, lacks, context, chosen: None, failures: 0, passed_over: Vec::new() }
     }
 
-    /// The source that the section names, if it does.
-    pub(super) fn named(&self) -> Option<&'static Registration<S, G>> {
-        self.named
-    }
-
-    /// The source in use, chosen now if there is none.
+    /// The source in use, chosen now if there is none, or if one that would come first may be tried again.
     ///
     /// # Errors
-    /// When none works: one line that says what is missing and what would work.
-    pub(super) fn source(&mut self) -> Result<&mut Chosen<S, G>, String> {
+    /// When none works: what is missing and what would work.
+    pub(super) fn source(&mut self, now: Instant) -> Result<&mut Chosen<S, C>, SourceError> {
+        let before = self.passed_over.len();
+        self.passed_over.retain(|source| now < source.until);
+        let retry = self.passed_over.len() < before;
         let chosen = match self.chosen.take() {
-            Some(chosen) => chosen,
-            None => self.choose()?,
+            Some(chosen) if !retry => chosen,
+            other => {
+                let chosen = self.choose()?;
+                // One that failed before gets one gather to show that it works now.
+                self.failures = if retry { FAILURES - 1 } else { 0 };
+                match other {
+                    Some(other) if std::ptr::eq(other.registration, chosen.registration) => other,
+                    _ => chosen,
+                }
+            }
         };
         Ok(self.chosen.insert(chosen))
     }
 
-    /// The name of the source that would be chosen now.
+    /// The source that it would choose now.
     ///
     /// # Errors
-    /// As those of `source`.
-    pub(super) fn would_choose(&self) -> Result<&'static str, String> {
-        if let Some(named) = self.named {
-            let probed = (named.probe)(&self.context).map_err(|error| self.unusable(named, &error));
-            return probed.map(|()| named.name);
-        }
-        let mut missing = Vec::new();
-        for registration in self.registry {
-            match (registration.probe)(&self.context) {
-                Ok(()) => return Ok(registration.name),
-                Err(error) => missing.push(format!("{}: {error}", registration.name)),
+    /// When none works.
+    pub(super) fn would_choose(&self) -> Result<&'static Registration<S, C>, SourceError> {
+        self.choose().map(|chosen| chosen.registration)
+    }
+
+    /// The source in use has given what it was asked for.
+    pub(super) fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+
+    /// The source in use has failed in this gather. True where another one is to be tried at once.
+    pub(super) fn failed(&mut self, error: &SourceError, now: Instant) -> bool {
+        let Some(chosen) = &self.chosen else { return false };
+        self.failures += 1;
+        match error {
+            SourceError::Unsupported(_) => false,
+            SourceError::Unavailable(cause) => {
+                // Its probe may say so too: then it is merely not there, and comes back when the host changes.
+                if self.named.is_none() && (chosen.registration.probe)(&self.context).is_ok() {
+                    let why = cause.to_string();
+                    self.pass_over(why, now);
+                }
+                self.chosen = None;
+                true
+            }
+            SourceError::Failed(cause) => {
+                if self.named.is_none() && self.failures >= FAILURES {
+                    let why = format!("failed in {FAILURES} gathers in a row: {cause}");
+                    self.pass_over(why, now);
+                }
+                false
             }
         }
-        Err(none_works(&missing))
     }
 
-    /// The source in use turned out not to work on this host any more.
-    pub(super) fn lost(&mut self) {
-        self.chosen = None;
+    fn pass_over(&mut self, why: String, now: Instant) {
+        if let Some(chosen) = self.chosen.take() {
+            self.passed_over.push(PassedOver {
+                name: chosen.registration.name,
+                why,
+                until: now + PASSED_OVER,
+            });
+        }
     }
 
-    /// The source in use does not work though its probe says that it does: `auto` takes another one.
-    pub(super) fn pass_over(&mut self, error: &str) {
-        self.passed_over = self.chosen.take().map(|chosen| (chosen.registration.name, error.to_owned()));
-    }
-
-    fn choose(&mut self) -> Result<Chosen<S, G>, String> {
-        if let Some(named) = self.named {
-            return self.open(named).map_err(|error| self.unusable(named, &error));
+    fn choose(&self) -> Result<Chosen<S, C>, SourceError> {
+        if let Some(registration) = self.named {
+            let source = self.open(registration).map_err(|cause| self.unusable(registration, &cause))?;
+            return Ok(Chosen { registration, source, instead_of: None });
         }
         let mut missing = Vec::new();
-        let passed_over = self.passed_over.take();
-        for registration in self.registry {
-            let opened = match &passed_over {
-                Some((name, error)) if *name == registration.name => Err(error.clone()),
-                _ => self.open(registration),
+        for registration in &self.candidates {
+            let passed_over = self.passed_over.iter().find(|source| source.name == registration.name);
+            let opened = match (passed_over, (self.lacks)(registration.capabilities, &self.context)) {
+                (Some(source), _) => Err(source.why.clone()),
+                (None, Some(lack)) => Err(lack),
+                (None, None) => self.open(registration).map_err(|cause| cause.to_string()),
             };
             match opened {
-                Ok(chosen) => return Ok(Chosen { instead_of: Some(missing), ..chosen }),
-                Err(error) => missing.push(format!("{}: {error}", registration.name)),
+                Ok(source) => return Ok(Chosen { registration, source, instead_of: Some(missing) }),
+                Err(why) => missing.push(format!("{}: {why}", registration.name)),
             }
         }
-        Err(none_works(&missing))
+        // One that fails now and then is better than none.
+        for registration in &self.candidates {
+            if self.passed_over.iter().any(|source| source.name == registration.name)
+                && let Ok(source) = self.open(registration)
+            {
+                return Ok(Chosen { registration, source, instead_of: None });
+            }
+        }
+        let reason = format!("no source works on this host: {}", missing.join("; "));
+        Err(SourceError::Unavailable(Cause::new(reason)))
     }
 
-    fn open(&self, registration: &'static Registration<S, G>) -> Result<Chosen<S, G>, String> {
+    fn open(&self, registration: &Registration<S, C>) -> Result<Box<S>, Cause> {
         (registration.probe)(&self.context)?;
-        let source = (registration.open)(&self.context)?;
-        Ok(Chosen { registration, source, instead_of: None })
+        (registration.open)(&self.context)
     }
 
-    fn unusable(&self, named: &Registration<S, G>, error: &str) -> String {
-        let others: Vec<&str> = self
-            .registry
-            .iter()
-            .filter(|other| other.name != named.name && (other.probe)(&self.context).is_ok())
-            .map(|other| other.name)
-            .collect();
+    fn unusable(&self, named: &Registration<S, C>, cause: &Cause) -> SourceError {
+        let others = self.candidates.iter().filter(|other| other.name != named.name);
+        let others: Vec<&str> =
+            others.filter(|other| (other.probe)(&self.context).is_ok()).map(|other| other.name).collect();
         let others = if others.is_empty() { String::from("none") } else { others.join(", ") };
-        format!("source {} does not work on this host: {error}; sources that would: {others}", named.name)
+        SourceError::Unavailable(Cause::new(format!(
+            "source {} does not work on this host: {cause}; sources that would: {others}",
+            named.name
+        )))
     }
 }
 
-fn none_works(missing: &[String]) -> String {
-    format!("no source works on this host: {}", missing.join("; "))
-}
-
-/// A line a source: whether it works on this host, and why not.
-pub(super) fn describe<S: ?Sized, G>(
+/// A line per source: whether it works on this host, and why not.
+pub(super) fn describe<S: ?Sized, C>(
     input: &str,
-    registry: &[Registration<S, G>],
+    registry: &[Registration<S, C>],
     context: &Context,
-    gives: impl Fn(&G) -> String,
+    gives: impl Fn(&C) -> String,
 ) -> Vec<String> {
-    let line = |source: &Registration<S, G>| {
+    let line = |source: &Registration<S, C>| {
         let state =
-            (source.probe)(context).map_or_else(|error| format!("no: {error}"), |()| String::from("works"));
-        format!("{input} {}{}: {state}", source.name, gives(&source.gives))
+            (source.probe)(context).map_or_else(|cause| format!("no: {cause}"), |()| String::from("works"));
+        format!("{input} {}{}: {state}", source.name, gives(&source.capabilities))
     };
     registry.iter().map(line).collect()
 }

@@ -3,13 +3,19 @@
 mod choice;
 pub mod net;
 pub mod socketstat;
+pub mod source;
 
 use std::sync::Arc;
 
+#[cfg(target_os = "linux")]
+use nix::sys::socket::SockProtocol;
+
 use crate::accumulator::Accumulator;
 use crate::command::Children;
-use crate::config::{ConfigError, Known, Section};
+use crate::config::{ConfigError, Known, Section, field_names};
 use crate::host::Host;
+#[cfg(target_os = "linux")]
+use crate::netlink::dump::{Dumper, SharedDumper};
 use crate::output::OutputError;
 use crate::platform::Platform;
 
@@ -21,23 +27,23 @@ pub trait Input {
     /// When nobody reads the metrics any more.
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), OutputError>;
 
-    /// What it would gather now, and from where. Gathers nothing.
-    fn describe(&self) -> Description;
+    /// What it would gather now, and from where: a part per source. Gathers nothing.
+    fn describe(&self) -> Vec<Part>;
 }
 
-/// What an input would gather, and from where. Prints as one line.
-pub struct Description {
+/// What an input would gather from one source. Prints as a part of a line.
+pub struct Part {
     /// The source, or why there is none.
     pub(crate) source: Result<&'static str, String>,
-    /// What it gathers from that source.
+    /// What it would gather from it.
     pub(crate) what: String,
 }
 
-impl std::fmt::Display for Description {
+impl std::fmt::Display for Part {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.source {
             Ok(source) => write!(f, "source {source}, {}", self.what),
-            Err(error) => write!(f, "{error}; {}", self.what),
+            Err(error) => write!(f, "{}: {error}", self.what),
         }
     }
 }
@@ -49,15 +55,31 @@ pub struct Environment {
     pub host: Arc<Host>,
     /// Runs children.
     pub children: Arc<Children>,
+    /// The kernel's socket tables.
+    #[cfg(target_os = "linux")]
+    pub sock_diag: SharedDumper,
+    /// The kernel's network devices.
+    #[cfg(target_os = "linux")]
+    pub route: SharedDumper,
 }
 
 impl Environment {
-    /// That of this process.
+    /// Of this process.
     #[must_use]
     pub fn of_process() -> Self {
+        Self::of_host(Host::from_environment(|name| std::env::var_os(name)))
+    }
+
+    /// Of a host.
+    #[must_use]
+    pub fn of_host(host: Host) -> Self {
         Self {
-            host: Arc::new(Host::from_environment(|name| std::env::var_os(name))),
+            host: Arc::new(host),
             children: Arc::default(),
+            #[cfg(target_os = "linux")]
+            sock_diag: SharedDumper::new(Dumper::new(SockProtocol::NetlinkSockDiag)),
+            #[cfg(target_os = "linux")]
+            route: SharedDumper::new(Dumper::new(SockProtocol::NetlinkRoute)),
         }
     }
 }
@@ -76,8 +98,8 @@ type New = fn(&Section<'_>, &Environment) -> Result<Box<dyn Input>, ConfigError>
 
 /// The registry: each input by name, with its options.
 const REGISTRY: &[(Known, New)] = &[
-    (Known { name: "net", options: net::OPTIONS }, net::new),
-    (Known { name: "socketstat", options: socketstat::OPTIONS }, socketstat::new),
+    (Known { name: "net", options: field_names::<net::Options> }, net::new),
+    (Known { name: "socketstat", options: field_names::<socketstat::Options> }, socketstat::new),
 ];
 
 /// The inputs that a configuration may name.
@@ -104,8 +126,8 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
 pub fn sources(environment: &Environment) -> Vec<String> {
     let context = Context { environment: environment.clone(), platform: Platform::current() };
     let mut lines = choice::describe("net", net::sources::SOURCES, &context, |_| String::new());
-    lines.extend(choice::describe("socketstat", socketstat::sources::SOURCES, &context, |protocols| {
-        let names: Vec<&str> = protocols.iter().map(|protocol| protocol.name()).collect();
+    lines.extend(choice::describe("socketstat", socketstat::sources::SOURCES, &context, |can| {
+        let names: Vec<&str> = can.protocols.iter().map(|protocol| protocol.name()).collect();
         format!(" ({})", names.join(", "))
     }));
     lines

@@ -4,30 +4,21 @@ use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::skipped;
+use super::{skipped, test_name};
 
 const INSIDE: &str = "TEST_IN_NETWORK_NAMESPACE";
 
-/// Runs the test `name` again, as a process in a new network namespace with the loopback up, and returns false;
+/// Runs the test that calls it again, as a process in a new network namespace with the loopback up, and returns false;
 /// in that process, returns true. Where no namespace can be made the test is skipped and the answer is false.
 ///
 /// # Panics
 /// When the test fails there.
-pub fn enter(name: &str) -> bool {
-    run_inside(&["--exact", name, "--nocapture"], &[])
-}
-
-/// The same for a test that is ignored otherwise.
-pub fn enter_ignored(name: &str) -> bool {
-    run_inside(&["--exact", name, "--nocapture", "--ignored"], &[])
+pub fn enter() -> bool {
+    enter_with(&[])
 }
 
 /// As [`enter`], with more variables in the environment of that process.
-pub fn enter_with(name: &str, environment: &[(&str, &Path)]) -> bool {
-    run_inside(&["--exact", name, "--nocapture"], environment)
-}
-
-fn run_inside(arguments: &[&str], environment: &[(&str, &Path)]) -> bool {
+pub fn enter_with(environment: &[(&str, &Path)]) -> bool {
     if env::var_os(INSIDE).is_some() {
         assert!(run("ip", &["link", "set", "lo", "up"]), "ip link set lo up");
         return true;
@@ -36,16 +27,17 @@ fn run_inside(arguments: &[&str], environment: &[(&str, &Path)]) -> bool {
         skipped("needs root or user namespaces for a network namespace");
         return false;
     };
+    let test = test_name();
     let script = "ulimit -n \"$(ulimit -Hn)\"; exec \"$@\"";
     let status = Command::new("unshare")
         .args([flags, "sh", "-c", script, "sh"])
         .arg(env::current_exe().unwrap())
-        .args(arguments)
+        .args(["--exact", &test, "--nocapture", "--include-ignored"])
         .env(INSIDE, "1")
         .envs(environment.iter().copied())
         .status()
         .unwrap();
-    assert!(status.success(), "{arguments:?} failed in its namespace");
+    assert!(status.success(), "{test} failed in its namespace");
     false
 }
 

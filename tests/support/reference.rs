@@ -4,19 +4,24 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use telegraf_execd_network::inputs::socketstat::socket::{COUNTERS, Protocol, Socket};
-use telegraf_execd_network::inputs::socketstat::source::Sink;
+use telegraf_execd_network::inputs::socketstat::field::CONTRACT;
+use telegraf_execd_network::inputs::socketstat::lines::Lines;
+use telegraf_execd_network::inputs::socketstat::socket::{Protocol, Socket};
+use telegraf_execd_network::inputs::socketstat::source::{Query, Source};
+use telegraf_execd_network::inputs::socketstat::state;
+use telegraf_execd_network::inputs::source::{Diagnostic, SourceError};
 use telegraf_execd_network::metric::Value;
 
 /// Tags and fields of a socket, by name.
 pub type Row = BTreeMap<String, String>;
 
 /// The row that a source's socket becomes.
-pub fn row(protocol: Protocol, socket: &Socket<'_>) -> Row {
+fn row(protocol: Protocol, socket: &Socket<'_>) -> Row {
     let mut row = Row::new();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    socket.metric(protocol, &mut |metric| {
+    Lines::default().write(protocol, socket, &mut |metric| {
         for (key, value) in metric.tags.iter().filter(|(_, value)| !value.is_empty()) {
             row.insert((*key).to_owned(), text(value));
         }
@@ -32,33 +37,20 @@ pub fn row(protocol: Protocol, socket: &Socket<'_>) -> Row {
     row
 }
 
-/// Collects what a source hands over.
-pub struct Rows {
-    protocol: Protocol,
-    rows: Vec<Row>,
+/// What a source lists of the sockets that ss lists without `-a`, sorted, and what it says of it.
+pub fn dump(source: &mut dyn Source, protocol: Protocol) -> Result<(Vec<Row>, Vec<Diagnostic>), SourceError> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let query =
+        Query { protocol, states: state::listed(protocol), tcp_info: true, congestion: false, deadline };
+    let mut rows = Vec::new();
+    let diagnostics = source.dump(&query, &mut |socket| rows.push(row(protocol, socket)))?;
+    rows.sort();
+    Ok((rows, diagnostics))
 }
 
-impl Rows {
-    /// Nothing yet.
-    pub fn new(protocol: Protocol) -> Self {
-        Self { protocol, rows: Vec::new() }
-    }
-
-    /// All of it.
-    pub fn sorted(mut self) -> Vec<Row> {
-        self.rows.sort();
-        self.rows
-    }
-}
-
-impl Sink for Rows {
-    fn socket(&mut self, socket: &Socket<'_>) {
-        self.rows.push(row(self.protocol, socket));
-    }
-
-    fn restart(&mut self) {
-        self.rows.clear();
-    }
+/// The names of the counters that ss prints.
+pub fn counter_names() -> impl Iterator<Item = &'static str> {
+    CONTRACT.iter().map(|field| field.name)
 }
 
 /// What ss prints now.
@@ -84,7 +76,7 @@ pub fn read(protocol: Protocol, printed: &str) -> Vec<Row> {
 
 fn counters(line: &str, row: &mut Row) {
     for (name, value) in line.split_whitespace().filter_map(|word| word.split_once(':')) {
-        if COUNTERS.contains(&name) {
+        if counter_names().any(|counter| counter == name) {
             row.insert(name.to_owned(), value.to_owned());
         }
     }

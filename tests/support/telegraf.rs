@@ -42,12 +42,12 @@ fn telegraf() -> Option<PathBuf> {
 }
 
 /// Telegraf, inside a network namespace of its own; `None` outside, where the test has run or was skipped.
-pub fn telegraf_in_own_network(test: &str) -> Option<PathBuf> {
+pub fn telegraf_in_own_network() -> Option<PathBuf> {
     let Some(telegraf) = telegraf() else {
         skipped("needs Go to build Telegraf");
         return None;
     };
-    namespace::enter_with(test, &[("TELEGRAF_BIN", &telegraf)]).then_some(telegraf)
+    namespace::enter_with(&[("TELEGRAF_BIN", &telegraf)]).then_some(telegraf)
 }
 
 /// A running Telegraf with one `inputs.execd`. Its directory is the PATH of our binary.

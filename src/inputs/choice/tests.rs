@@ -1,36 +1,35 @@
 use std::path::Path;
-use std::sync::Arc;
 
 use super::*;
-use crate::command::Children;
 use crate::host::Host;
+use crate::inputs::Environment;
 
 /// A source that is no more than its name, and works where a file of that name is in the directory on PATH.
 type Fake = &'static str;
 
-fn probe(context: &Context, name: &str) -> Result<(), String> {
+fn probe(context: &Context, name: &str) -> Result<(), Cause> {
     let file = Path::new(context.environment.host.path()).join(name);
-    if file.exists() { Ok(()) } else { Err(format!("no {name}")) }
+    if file.exists() { Ok(()) } else { Err(Cause::new(format!("no {name}"))) }
 }
 
 const SOURCES: &[Registration<Fake, u8>] = &[
     Registration {
         name: "first",
-        gives: 1,
+        capabilities: 1,
         probe: |context| probe(context, "first"),
         open: |_| Ok(Box::new("opened first")),
     },
     Registration {
         name: "second",
-        gives: 2,
+        capabilities: 2,
         probe: |context| probe(context, "second"),
         open: |_| Ok(Box::new("opened second")),
     },
     Registration {
         name: "third",
-        gives: 3,
+        capabilities: 3,
         probe: |context| probe(context, "third"),
-        open: |_| Err(String::from("third went meanwhile")),
+        open: |_| Err(Cause::new("third went meanwhile")),
     },
 ];
 
@@ -39,11 +38,34 @@ fn host() -> (tempfile::TempDir, Environment) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().as_os_str().to_owned();
     let host = Host::from_environment(|name| (name == "PATH").then(|| path.clone()));
-    (directory, Environment { host: Arc::new(host), children: Arc::new(Children::default()) })
+    (directory, Environment::of_host(host))
+}
+
+fn options(source: &str) -> Result<SourceOptions<Fake, u8>, OptionError> {
+    SourceOptions::new(SOURCES, source, GoDuration(Duration::from_secs(1)), None)
 }
 
 fn choice(name: &str, environment: &Environment) -> Choice<Fake, u8> {
-    Choice::new(SOURCES, name, environment, None).expect(name)
+    choice_without(name, environment, 0)
+}
+
+/// A choice in which the source with this capability lacks something.
+fn choice_without(name: &str, environment: &Environment, lacking: u8) -> Choice<Fake, u8> {
+    let context = Context { environment: environment.clone(), platform: None };
+    let lacks = move |capability: u8, _: &Context| (capability == lacking).then(|| String::from("lacks it"));
+    Choice::new(SOURCES.iter().collect(), options(name).unwrap().named, Box::new(lacks), context)
+}
+
+fn name(choice: &mut Choice<Fake, u8>, now: Instant) -> &'static str {
+    choice.source(now).map(|chosen| chosen.registration.name).expect("a source works")
+}
+
+fn failure() -> SourceError {
+    SourceError::Failed(Cause::new("it printed garbage"))
+}
+
+fn gone() -> SourceError {
+    SourceError::Unavailable(Cause::new("it is gone"))
 }
 
 fn install(directory: &tempfile::TempDir, name: &str) {
@@ -56,28 +78,38 @@ fn remove(directory: &tempfile::TempDir, name: &str) {
 
 #[test]
 fn a_name_that_is_no_source_is_refused() {
-    let (_directory, environment) = host();
     for name in ["", "FIRST", "x"] {
-        let error = Choice::new(SOURCES, name, &environment, None).err();
+        let error = options(name).err().map(|error| (error.key, error.message));
         let expected = format!("unknown source \"{name}\"; allowed are auto, first, second, third");
-        assert_eq!(error, Some(expected));
+        assert_eq!(error, Some((String::from("source"), expected)));
     }
-    assert!(choice("auto", &environment).named().is_none());
-    assert_eq!(choice("second", &environment).named().map(|source| source.gives), Some(2));
+    assert!(options("auto").unwrap().named.is_none());
+    assert_eq!(options("second").unwrap().named.map(|source| source.capabilities), Some(2));
 }
 
 #[test]
 fn auto_takes_the_first_that_works_and_says_why_not_another() {
     let (directory, environment) = host();
     install(&directory, "second");
+    let now = Instant::now();
     let mut choice = choice("auto", &environment);
-    let chosen = choice.source().expect("second works");
+    let chosen = choice.source(now).expect("second works");
     assert_eq!((chosen.registration.name, *chosen.source), ("second", "opened second"));
     assert_eq!(chosen.instead_of.take(), Some(vec![String::from("first: no first")]));
 
     install(&directory, "first");
-    let chosen = choice.source().expect("second works");
-    assert_eq!((chosen.registration.name, &chosen.instead_of), ("second", &None), "as long as it works");
+    assert_eq!(name(&mut choice, now), "second", "as long as it works");
+}
+
+#[test]
+fn auto_passes_over_one_that_lacks_what_is_needed() {
+    let (directory, environment) = host();
+    install(&directory, "first");
+    install(&directory, "second");
+    let mut choice = choice_without("auto", &environment, 1);
+    let chosen = choice.source(Instant::now()).expect("second works");
+    assert_eq!(chosen.registration.name, "second");
+    assert_eq!(chosen.instead_of, Some(vec![String::from("first: lacks it")]));
 }
 
 #[test]
@@ -85,61 +117,110 @@ fn auto_chooses_again_where_the_chosen_one_is_gone() {
     let (directory, environment) = host();
     install(&directory, "first");
     install(&directory, "second");
+    let now = Instant::now();
     let mut choice = choice("auto", &environment);
-    assert_eq!(choice.source().expect("first works").registration.name, "first");
+    assert_eq!(name(&mut choice, now), "first");
 
     remove(&directory, "first");
-    choice.lost();
-    let chosen = choice.source().expect("second works");
+    assert!(choice.failed(&gone(), now), "the next one is tried at once");
+    let chosen = choice.source(now).expect("second works");
     assert_eq!(chosen.registration.name, "second");
     assert_eq!(chosen.instead_of, Some(vec![String::from("first: no first")]));
 
+    // It came back: when the one in use is gone, it is the first again.
     install(&directory, "first");
-    choice.lost();
-    let chosen = choice.source().expect("first works again");
-    assert_eq!((chosen.registration.name, &chosen.instead_of), ("first", &Some(Vec::new())));
+    assert!(choice.failed(&gone(), now));
+    assert_eq!(name(&mut choice, now), "first");
 }
 
 #[test]
-fn auto_passes_over_one_that_fails_in_spite_of_its_probe() {
+fn auto_leaves_one_that_fails_three_times_in_a_row_and_comes_back_after_ten_minutes() {
     let (directory, environment) = host();
     install(&directory, "first");
     install(&directory, "second");
+    let start = Instant::now();
     let mut choice = choice("auto", &environment);
-    assert_eq!(choice.source().expect("first works").registration.name, "first");
-    choice.pass_over("first is broken");
-    let chosen = choice.source().expect("second works");
+    for gather in 0..5 {
+        assert_eq!(name(&mut choice, start), "first");
+        assert!(!choice.failed(&failure(), start));
+        if gather == 1 {
+            // A gather that succeeds starts the count again.
+            choice.succeeded();
+        }
+    }
+    let chosen = choice.source(start).expect("second works");
+    let why = vec![String::from("first: failed in 3 gathers in a row: it printed garbage")];
+    assert_eq!((chosen.registration.name, chosen.instead_of.take()), ("second", Some(why)));
+
+    assert_eq!(name(&mut choice, start + Duration::from_secs(599)), "second");
+    let later = start + PASSED_OVER;
+    assert_eq!(name(&mut choice, later), "first", "it is tried again");
+    // One failure is enough to show that nothing has changed.
+    assert!(!choice.failed(&failure(), later));
+    assert_eq!(name(&mut choice, later), "second");
+    let later = later + PASSED_OVER;
+    assert_eq!(name(&mut choice, later), "first");
+    choice.succeeded();
+    assert!(!choice.failed(&failure(), later));
+    assert_eq!(name(&mut choice, later), "first");
+}
+
+#[test]
+fn auto_stays_with_a_failing_source_where_there_is_no_other() {
+    let (directory, environment) = host();
+    install(&directory, "first");
+    let now = Instant::now();
+    let mut choice = choice("auto", &environment);
+    for _ in 0..10 {
+        assert_eq!(name(&mut choice, now), "first");
+        assert!(!choice.failed(&failure(), now));
+    }
+}
+
+#[test]
+fn auto_passes_over_one_that_is_unavailable_though_its_probe_says_otherwise() {
+    let (directory, environment) = host();
+    install(&directory, "first");
+    install(&directory, "second");
+    let now = Instant::now();
+    let mut choice = choice("auto", &environment);
+    assert_eq!(name(&mut choice, now), "first");
+    assert!(choice.failed(&gone(), now));
+    let chosen = choice.source(now).expect("second works");
     assert_eq!(chosen.registration.name, "second");
-    assert_eq!(chosen.instead_of, Some(vec![String::from("first: first is broken")]));
-    choice.lost();
-    assert_eq!(choice.source().expect("first is tried again").registration.name, "first");
+    assert_eq!(chosen.instead_of, Some(vec![String::from("first: it is gone")]));
 }
 
 #[test]
 fn where_none_works_every_reason_is_told() {
     let (directory, environment) = host();
     install(&directory, "third");
+    let now = Instant::now();
     let mut choice = choice("auto", &environment);
-    let error = choice.source().err();
+    let error = choice.source(now).err().map(|error| error.to_string());
     let expected =
         "no source works on this host: first: no first; second: no second; third: third went meanwhile";
     assert_eq!(error.as_deref(), Some(expected));
     install(&directory, "first");
-    assert!(choice.source().is_ok(), "it heals");
+    assert!(choice.source(now).is_ok(), "it heals");
 }
 
 #[test]
 fn a_named_source_is_never_replaced_and_heals() {
     let (directory, environment) = host();
+    let now = Instant::now();
     let mut choice = choice("first", &environment);
-    let error = |choice: &mut Choice<Fake, u8>| choice.source().err();
+    let error = |choice: &mut Choice<Fake, u8>| choice.source(now).err().map(|error| error.to_string());
     let expected = "source first does not work on this host: no first; sources that would: ";
     assert_eq!(error(&mut choice), Some(format!("{expected}none")));
     install(&directory, "second");
     assert_eq!(error(&mut choice), Some(format!("{expected}second")));
     install(&directory, "first");
-    let chosen = choice.source().expect("first works");
-    assert_eq!((chosen.registration.name, &chosen.instead_of), ("first", &None), "nothing was chosen");
+    for _ in 0..10 {
+        let chosen = choice.source(now).expect("first works");
+        assert_eq!((chosen.registration.name, &chosen.instead_of), ("first", &None), "nothing was chosen");
+        assert!(!choice.failed(&failure(), now));
+    }
 }
 
 #[test]
@@ -147,7 +228,7 @@ fn every_source_is_described() {
     let (directory, environment) = host();
     install(&directory, "second");
     let context = Context { environment, platform: None };
-    let lines = describe("net", SOURCES, &context, |gives| format!(" ({gives})"));
+    let lines = describe("net", SOURCES, &context, |capability| format!(" ({capability})"));
     let expected = ["net first (1): no: no first", "net second (2): works", "net third (3): no: no third"];
     assert_eq!(lines, expected);
 }

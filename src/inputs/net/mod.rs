@@ -1,12 +1,10 @@
 //! `inputs.net`: one metric an interface, and one with the system's protocol statistics.
 
 pub mod counters;
-#[cfg(target_os = "linux")]
-mod links;
 pub mod netstat;
 pub mod procfs;
 pub mod source;
-pub mod sources;
+pub(crate) mod sources;
 pub mod sysfs;
 pub mod system;
 
@@ -14,31 +12,29 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::choice::Choice;
-use super::{Description, Environment, Input};
+use super::choice::{Choice, SourceOptions};
+use super::source::{Cause, Diagnostic, SourceError};
+use super::{Context, Environment, Input, Part};
 use crate::accumulator::Accumulator;
 use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};
 use crate::filter::glob::Globs;
+use crate::host::Network;
 use crate::logger::Level;
 use crate::metric::{Metric, Value};
 use crate::output::OutputError;
 use crate::platform::Platform;
 use crate::quote::shorten;
 use counters::{COUNTERS, Interface};
-use source::{Sink, Source};
-use sources::{Beside, SOURCES};
+use source::{Capabilities, Query, Row, Source};
+use sources::SOURCES;
 use sysfs::ClassNet;
 use system::{Status, System};
-
-/// The names of this input's options.
-pub const OPTIONS: &[&str] =
-    &["interfaces", "ignore_protocol_stats", "source", "netstat_platform", "timeout"];
 
 /// The options as they stand in the file.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub(super) struct Options {
     interfaces: Strings,
     ignore_protocol_stats: bool,
     source: String,
@@ -67,7 +63,7 @@ struct Net {
     patterns: Vec<String>,
     protocols: bool,
     timeout: Duration,
-    choice: Choice<dyn Source, Beside>,
+    choice: Choice<dyn Source, Capabilities>,
     /// Whether netstat is a replay: of another system than this one.
     replay: bool,
     system: System,
@@ -83,38 +79,46 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
     let interfaces =
         Globs::compile(&options.interfaces.0, "").map_err(|error| fault("interfaces", error.to_string()))?;
     let platform = options.netstat_platform.as_deref();
-    let (choice, timeout) =
-        Choice::of_options(SOURCES, options.timeout, platform, &options.source, environment)
+    let SourceOptions { named, timeout, platform } =
+        SourceOptions::new(SOURCES, &options.source, options.timeout, platform)
             .map_err(|error| section.error(&error))?;
+    let context = Context { environment: environment.clone(), platform };
     Ok(Box::new(Net {
         environment: environment.clone(),
         interfaces,
         patterns: options.interfaces.0,
         protocols: !options.ignore_protocol_stats,
         timeout,
-        replay: choice.platform() != Platform::current(),
-        choice,
+        replay: platform != Platform::current(),
+        choice: Choice::new(SOURCES.iter().collect(), named, Box::new(lacks), context),
         system: System::default(),
     }))
+}
+
+/// What `auto` needs and a source cannot do.
+fn lacks(capabilities: Capabilities, context: &Context) -> Option<String> {
+    let foreign = !capabilities.other_network && context.environment.host.network() == Network::Other;
+    foreign.then(|| String::from("does not see the network of HOST_PROC"))
 }
 
 impl Input for Net {
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), OutputError> {
         let host = &self.environment.host;
-        let chosen = match self.choice.source() {
+        let now = Instant::now();
+        let chosen = match self.choice.source(now) {
             Ok(chosen) => chosen,
             Err(error) => {
-                accumulator.error(&error);
+                accumulator.error(&error.to_string());
                 return Ok(());
             }
         };
-        let beside = chosen.registration.gives;
-        let without_system = if beside == Beside::Sysfs { Wanted::UpInSysfs } else { Wanted::UpInTable };
-        let elsewhere = if beside == Beside::Sysfs { host.is_foreign() } else { self.replay };
+        let sysfs = chosen.registration.capabilities.sysfs;
+        let without_system = if sysfs { Wanted::UpInSysfs } else { Wanted::UpInTable };
+        let elsewhere = if sysfs { host.network() == Network::Other } else { self.replay };
         let wanted = match &self.interfaces {
             Some(globs) => Wanted::Named(globs),
             None if elsewhere => without_system,
-            None => match self.system.refresh(Instant::now()) {
+            None => match self.system.refresh(&self.environment, now) {
                 Ok(()) => Wanted::Up,
                 Err(error) => {
                     accumulator.remark(Level::Warn, "interfaces of the system", &error);
@@ -122,28 +126,33 @@ impl Input for Net {
                 }
             },
         };
-        let class_net = match beside {
-            Beside::Sysfs => ClassNet::open(&host.class_net()),
-            Beside::Nothing => ClassNet::unknown(),
-        };
+        let class_net = if sysfs { ClassNet::open(&host.class_net()) } else { ClassNet::unknown() };
         let mut gather = Gather {
             accumulator,
             own: host.is_own() && matches!(wanted, Wanted::Up),
             wanted,
             system: &self.system,
             class_net,
-            protocols: self.protocols,
-            failed: false,
         };
-        chosen.source.read(self.timeout, &mut gather);
-        if gather.failed {
-            self.choice.lost();
+        let query = Query { protocols: self.protocols, deadline: now + self.timeout };
+        let outcome = chosen.source.read(&query, &mut |row| match row {
+            Row::Interface(interface) => gather.interface(interface),
+            Row::Protocols(counters) => gather.protocols(counters),
+        });
+        match outcome {
+            Ok(diagnostics) => self.report(diagnostics, accumulator),
+            Err(error) => {
+                self.choice.failed(&error, now);
+                accumulator.error(&error.to_string());
+            }
         }
         Ok(())
     }
 
-    fn describe(&self) -> Description {
-        Description { source: self.choice.would_choose(), what: self.what() }
+    fn describe(&self) -> Vec<Part> {
+        let chosen = self.choice.would_choose();
+        let source = chosen.map(|chosen| chosen.name).map_err(|error| error.to_string());
+        vec![Part { source, what: self.what() }]
     }
 }
 
@@ -155,6 +164,24 @@ impl Net {
         };
         let protocols = if self.protocols && cfg!(target_os = "linux") { ", interface=all" } else { "" };
         format!("interfaces {interfaces}{protocols}")
+    }
+
+    fn report(&mut self, diagnostics: Vec<Diagnostic>, accumulator: &mut Accumulator<'_>) {
+        let mut failed = false;
+        for Diagnostic { level, key, text } in diagnostics {
+            if level == Level::Error {
+                accumulator.error(&text);
+                failed = true;
+            } else {
+                accumulator.remark(level, key, &text);
+            }
+        }
+        if failed {
+            let error = SourceError::Failed(Cause::new("some of its runs failed"));
+            self.choice.failed(&error, Instant::now());
+        } else {
+            self.choice.succeeded();
+        }
     }
 }
 
@@ -178,8 +205,6 @@ struct Gather<'a, 'b> {
     class_net: ClassNet,
     /// Whether what is known of the system's interfaces goes for what `class_net` says, too.
     own: bool,
-    protocols: bool,
-    failed: bool,
 }
 
 impl Gather<'_, '_> {
@@ -201,9 +226,7 @@ impl Gather<'_, '_> {
             None => read(),
         }
     }
-}
 
-impl Sink for Gather<'_, '_> {
     fn interface(&mut self, interface: &Interface<'_>) {
         if !self.is_wanted(interface) {
             return;
@@ -221,26 +244,9 @@ impl Sink for Gather<'_, '_> {
         self.accumulator.add(&Metric { name: "net", tags: &tags, fields: &fields[..used] });
     }
 
-    fn error(&mut self, text: &str) {
-        self.failed = true;
-        self.accumulator.error(text);
-    }
-
-    fn wants_protocols(&self) -> bool {
-        self.protocols
-    }
-
     fn protocols(&mut self, counters: &[(String, i64)]) {
         let fields: Vec<_> =
             counters.iter().map(|(name, value)| (name.as_str(), Value::Signed(*value))).collect();
         self.accumulator.add(&Metric { name: "net", tags: &[("interface", b"all")], fields: &fields });
-    }
-
-    fn left_out(&mut self, key: &'static str, text: &str) {
-        self.accumulator.remark(Level::Warn, key, text);
-    }
-
-    fn absent(&mut self, key: &'static str, text: &str) {
-        self.accumulator.remark(Level::Debug, key, text);
     }
 }

@@ -10,12 +10,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::counters::{Counters, Interface};
-use super::source::{Sink, Source};
-use crate::command::{Children, find_program};
+use super::source::{Capabilities, Query, Row as SourceRow, Source};
+use crate::command::find_program;
+use crate::inputs::Environment;
+use crate::inputs::source::{Cause, Diagnostic, SourceError};
+use crate::logger::Level;
 use crate::netstat::cells;
 use crate::platform::Platform;
 use crate::program::{Program, command_line};
@@ -25,7 +27,10 @@ pub mod table;
 
 use table::{Links, Row, Table};
 
-/// The most that one run may print: some 100,000 interfaces.
+/// What netstat can tell.
+pub(super) const CAPABILITIES: Capabilities = Capabilities { sysfs: false, other_network: false };
+
+/// The most that one run may print, in bytes: some 100,000 interfaces.
 const LIMIT: u64 = 16 * 1024 * 1024;
 
 /// What a gather gave.
@@ -34,8 +39,8 @@ pub struct Gathered {
     interfaces: BTreeMap<Vec<u8>, Found>,
     /// What failed, each in one line.
     pub errors: Vec<String>,
-    /// How many rows were left out because they could not be read.
-    pub left_out: u64,
+    /// How many malformed rows were skipped.
+    pub skipped: u64,
 }
 
 /// What is known of one interface.
@@ -64,49 +69,54 @@ impl Gathered {
 
 /// Lists interfaces with the netstat of one system.
 #[derive(Debug)]
-pub struct Netstat {
+pub(super) struct Netstat {
     platform: Platform,
     program: Program,
     ifconfig: Program,
 }
 
 impl Netstat {
-    /// A source that runs the netstat of `platform`, found on `path`.
-    #[must_use]
-    pub fn new(platform: Platform, path: &OsStr, children: &Arc<Children>) -> Self {
-        let program = |name| Program::new(name, path, Arc::clone(children));
+    /// A source that runs the netstat of `platform`.
+    pub(super) fn new(platform: Platform, environment: &Environment) -> Self {
+        let program = |name| Program::new(name, environment.host.path(), environment.children.clone());
         Self { platform, program: program("netstat"), ifconfig: program("ifconfig") }
     }
 }
 
 impl Source for Netstat {
-    fn read(&mut self, timeout: Duration, sink: &mut dyn Sink) {
+    fn read(
+        &mut self,
+        query: &Query,
+        each: &mut dyn FnMut(SourceRow<'_>),
+    ) -> Result<Vec<Diagnostic>, SourceError> {
         let Self { platform, program: netstat, ifconfig } = self;
         let gathered = gather(*platform, &mut |name, args, each| {
             let program = if name == "ifconfig" { &mut *ifconfig } else { &mut *netstat };
-            program
-                .run(args, Instant::now() + timeout, LIMIT, &mut |line| {
-                    each(line);
-                    Ok(())
-                })
-                .map_err(|error| error.to_string())
+            let outcome = program.run(args, query.deadline, LIMIT, &mut |line| {
+                each(line);
+                Ok(())
+            });
+            // All runs have one deadline: behind it there is no time for another.
+            outcome.map_err(|error| RunFailure {
+                text: error.to_string(),
+                last: Instant::now() >= query.deadline,
+            })
         });
-        gathered.errors.iter().for_each(|error| sink.error(error));
-        if gathered.left_out > 0 {
-            let text = format!("netstat: rows left out that cannot be read: {}", gathered.left_out);
-            sink.left_out("netstat rows", &text);
+        gathered.interfaces().for_each(|interface| each(SourceRow::Interface(&interface)));
+        let error = |text: &String| Diagnostic { level: Level::Error, key: "netstat", text: text.clone() };
+        let mut diagnostics: Vec<Diagnostic> = gathered.errors.iter().map(error).collect();
+        if gathered.skipped > 0 {
+            let text = format!("netstat: skipped {} malformed rows", gathered.skipped);
+            diagnostics.push(Diagnostic { level: Level::Warn, key: "netstat rows", text });
         }
-        gathered.interfaces().for_each(|interface| sink.interface(&interface));
+        Ok(diagnostics)
     }
 }
 
 /// Whether netstat can be run.
-///
-/// # Errors
-/// One line that says what is missing.
-pub fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), String> {
-    platform.ok_or_else(crate::platform::unknown)?;
-    find_program("netstat", path).map(|_| ()).map_err(|error| error.to_string())
+pub(super) fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), Cause> {
+    platform.ok_or_else(|| Cause::new(crate::platform::unknown()))?;
+    find_program("netstat", path).map(|_| ()).map_err(|error| Cause::new(error.to_string()))
 }
 
 /// Whether an interface of that name is a loopback one, on the systems of this module.
@@ -127,15 +137,34 @@ pub const fn runs(platform: Platform) -> &'static [&'static [&'static str]] {
 }
 
 /// Runs a program with arguments and hands on the lines that it prints.
-type Run<'a> = dyn FnMut(&'static str, &[&str], &mut dyn FnMut(Option<&[u8]>)) -> Result<(), String> + 'a;
+type Run<'a> = dyn FnMut(&'static str, &[&str], &mut dyn FnMut(Option<&[u8]>)) -> Result<(), RunFailure> + 'a;
+
+/// Why a run gave nothing, in one line.
+#[derive(Debug)]
+struct RunFailure {
+    text: String,
+    /// Whether there is no time for a further run.
+    last: bool,
+}
+
+impl From<String> for RunFailure {
+    fn from(text: String) -> Self {
+        Self { text, last: false }
+    }
+}
 
 fn gather(platform: Platform, run: &mut Run<'_>) -> Gathered {
     let mut gathered = Gathered::default();
     for args in runs(platform) {
         match read(args, run) {
-            Err(error) => gathered.errors.push(error),
+            Err(error) => {
+                gathered.errors.push(error.text);
+                if error.last {
+                    break;
+                }
+            }
             Ok(links) => {
-                gathered.left_out += links.left_out;
+                gathered.skipped += links.skipped;
                 let rows = match platform {
                     Platform::MacOs => resolve_cut_names(links, args, run, &mut gathered),
                     _ => links.rows,
@@ -148,10 +177,10 @@ fn gather(platform: Platform, run: &mut Run<'_>) -> Gathered {
 }
 
 /// Reads one run's table.
-fn read(args: &[&str], run: &mut Run<'_>) -> Result<Links, String> {
+fn read(args: &[&str], run: &mut Run<'_>) -> Result<Links, RunFailure> {
     let mut table = Table::default();
     run("netstat", args, &mut |line| table.line(line))?;
-    table.finish().map_err(|error| format!("{} {error}", command_line("netstat", args)))
+    table.finish().map_err(|error| format!("{} {error}", command_line("netstat", args)).into())
 }
 
 /// Adds the rows of one run, but for those whose name two interfaces bear: an old release cut it. Where links bear no
@@ -166,7 +195,7 @@ fn add_rows(rows: &[Row], args: &[&str], gathered: &mut Gathered) {
     }
     if let Some(name) = twice.first() {
         let (command, name) = (command_line("netstat", args), quote(name));
-        let text = format!("{command} prints more than one interface as {name}: left out");
+        let text = format!("{command} printed more than one interface as {name}; skipping them");
         gathered.errors.push(text + &others(twice.len() - 1));
     }
     for row in rows.iter().filter(|row| !twice.contains(row.name())) {
@@ -186,7 +215,7 @@ fn resolve_cut_names(links: Links, args: &[&str], run: &mut Run<'_>, gathered: &
         names.extend(line.into_iter().flat_map(cells).map(<[u8]>::to_vec));
     });
     if let Err(error) = listed {
-        let text = format!("{error}: the name {} may be cut: left out", quote(first.name()));
+        let text = format!("{}: the name {} may be truncated; skipping it", error.text, quote(first.name()));
         gathered.errors.push(text + &others(doubtful.len() - 1));
         return whole;
     }
@@ -204,7 +233,12 @@ fn resolve_cut_names(links: Links, args: &[&str], run: &mut Run<'_>, gathered: &
             Ok(Some((row, up))) => gathered.add(name, up, &row.counters),
             // It went meanwhile.
             Ok(None) => {}
-            Err(error) => failed.push(error),
+            Err(error) => {
+                failed.push(error.text);
+                if error.last {
+                    break;
+                }
+            }
         }
     }
     if let Some(error) = failed.first() {
@@ -215,16 +249,16 @@ fn resolve_cut_names(links: Links, args: &[&str], run: &mut Run<'_>, gathered: &
 
 /// Asks for one interface by its name: its row, and whether it is up where that can be told. `None` where there is no
 /// such interface.
-fn ask_for(name: &[u8], args: &[&str], run: &mut Run<'_>) -> Result<Option<(Row, Option<bool>)>, String> {
+fn ask_for(name: &[u8], args: &[&str], run: &mut Run<'_>) -> Result<Option<(Row, Option<bool>)>, RunFailure> {
     let Ok(text) = std::str::from_utf8(name) else {
-        return Err(format!("an interface's name is not UTF-8: {}", quote(name)));
+        return Err(format!("an interface's name is not UTF-8: {}", quote(name)).into());
     };
     let args = [args, &["-I", text]].concat();
     let Links { mut rows, name_width, .. } = read(&args, run)?;
     rows.retain(|row| name.starts_with(row.name()));
     let Some(row) = rows.pop() else { return Ok(None) };
     if !rows.is_empty() {
-        return Err(format!("{} prints more than one interface", command_line("netstat", &args)));
+        return Err(format!("{} printed more than one interface", command_line("netstat", &args)).into());
     }
     let up = (row.is_down() || row.cell.len() < name_width).then_some(!row.is_down());
     Ok(Some((row, up)))

@@ -1,97 +1,91 @@
 //! The source `procfs`: `/proc/net/dev` and `/proc/net/snmp`.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::counters::{COUNTERS, Counter, Counters, Interface};
-use super::source::{Sink, Source};
+use super::source::{Capabilities, Query, Row, Source};
 use crate::host::Host;
-use crate::quote::quote;
+use crate::inputs::source::{Cause, Diagnostic, Skipped, SourceError};
+use crate::logger::Level;
+use crate::number::parse_decimal;
 use crate::{file, lines, os_error};
+
+/// What the files can tell.
+pub(super) const CAPABILITIES: Capabilities = Capabilities { sysfs: true, other_network: true };
 
 /// More protocol counters than any kernel has; what is above is garbage.
 const MOST_PROTOCOL_COUNTERS: usize = 4096;
 
 /// Reads the two files from the host's /proc.
-pub struct Procfs {
+pub(super) struct Procfs {
     host: Arc<Host>,
 }
 
 impl Procfs {
     /// A source that reads that host's files.
-    #[must_use]
-    pub fn new(host: Arc<Host>) -> Self {
+    pub(super) fn new(host: Arc<Host>) -> Self {
         Self { host }
     }
 }
 
 /// Whether the table of interfaces can be read.
-///
-/// # Errors
-/// One line that says what is missing.
-pub fn probe(host: &Host) -> Result<(), String> {
+pub(super) fn probe(host: &Host) -> Result<(), Cause> {
     let path = host.net_dir().join("dev");
     file::open(&path).map(|_| ()).map_err(|error| unreadable(&path, &error))
 }
 
-fn unreadable(path: &std::path::Path, error: &std::io::Error) -> String {
+fn unreadable(path: &Path, error: &std::io::Error) -> Cause {
     let advice = match os_error::advice(error.raw_os_error()) {
         "" => " (set HOST_PROC to where the host's /proc is mounted)",
         advice => advice,
     };
-    format!("cannot read {}: {error}{advice}", path.display())
+    Cause::new(format!("cannot read {}: {error}{advice}", path.display()))
 }
 
 impl Source for Procfs {
-    fn read(&mut self, _: Duration, sink: &mut dyn Sink) {
+    fn read(&mut self, query: &Query, each: &mut dyn FnMut(Row<'_>)) -> Result<Vec<Diagnostic>, SourceError> {
         let directory = self.host.net_dir();
-        if let Err(error) = read_devices(&directory.join("dev"), sink) {
-            sink.error(&error);
-        }
-        if sink.wants_protocols() {
-            read_protocols(&directory.join("snmp"), sink);
-        }
+        let outcome = read_devices(&directory.join("dev"), each);
+        let diagnostic = if query.protocols { read_protocols(&directory.join("snmp"), each) } else { None };
+        let mut diagnostics: Vec<_> = outcome?.into_iter().collect();
+        diagnostics.extend(diagnostic);
+        Ok(diagnostics)
     }
 }
 
-fn read_devices(path: &std::path::Path, sink: &mut dyn Sink) -> Result<(), String> {
+fn read_devices(path: &Path, each: &mut dyn FnMut(Row<'_>)) -> Result<Option<Diagnostic>, SourceError> {
     let mut devices = Devices::default();
     file::read_lines(path, &mut |line| {
         if let Some(interface) = devices.line(line) {
-            sink.interface(&interface);
+            each(Row::Interface(&interface));
         }
     })
-    .map_err(|error| unreadable(path, &error))?;
-    if !devices.has_header() {
-        return Err(format!("{} is no table of interfaces", path.display()));
-    }
-    if devices.left_out > 0 {
-        let first = quote(&devices.first_left_out);
-        let text = format!(
-            "{}: lines left out that are no interface's: {}, the first {first}",
-            path.display(),
-            devices.left_out
-        );
-        sink.left_out("lines left out", &text);
-    }
-    Ok(())
+    .map_err(|error| SourceError::Unavailable(unreadable(path, &error)))?;
+    let Some(skipped) = devices.finish() else {
+        let cause = Cause::new("unexpected content, expected the header of /proc/net/dev").in_file(path);
+        return Err(SourceError::Failed(cause));
+    };
+    Ok(skipped.diagnostic("malformed rows", &path.display().to_string()))
 }
 
-fn read_protocols(path: &std::path::Path, sink: &mut dyn Sink) {
+/// What it has to say is of interest to whoever looks for a fault: many hosts have no such file.
+fn read_protocols(path: &Path, each: &mut dyn FnMut(Row<'_>)) -> Option<Diagnostic> {
+    let diagnostic = |text| Some(Diagnostic { level: Level::Debug, key: "snmp", text });
     let mut parser = ProtocolCounters::default();
     if let Err(error) = file::read_lines(path, &mut |line| parser.line(line)) {
-        sink.absent("snmp", &format!("no protocol statistics: {}: {error}", path.display()));
-        return;
+        return diagnostic(format!("no protocol statistics: {}: {error}", path.display()));
     }
-    let (counters, left_out) = parser.finish();
-    if left_out > 0 || counters.is_empty() {
-        sink.absent(
-            "snmp",
-            &format!("{}: {left_out} lines or values are no protocol statistics", path.display()),
-        );
+    let (counters, skipped) = parser.finish();
+    each(Row::Protocols(&counters));
+    if skipped == 0 && !counters.is_empty() {
+        return None;
     }
-    sink.protocols(&counters);
+    diagnostic(format!(
+        "{}: skipped {skipped} malformed lines or values of protocol statistics",
+        path.display()
+    ))
 }
 
 /// The parser of `/proc/net/dev`: two header lines, then a line an interface.
@@ -100,16 +94,15 @@ fn read_protocols(path: &std::path::Path, sink: &mut dyn Sink) {
 /// names in the second header line; before 2.6 a number could follow the colon without a space.
 #[derive(Debug, Default)]
 pub struct Devices {
-    columns: Option<Columns>,
-    /// Lines that are no interface's, and the first of them.
-    pub left_out: u64,
-    /// The first of them.
-    pub first_left_out: Vec<u8>,
+    columns: Option<DeviceColumns>,
+    lines: u64,
+    skipped: Skipped,
 }
 
 impl Devices {
     /// Takes the next line; `None` is one too long to be the kernel's.
     pub fn line<'a>(&mut self, line: Option<&'a [u8]>) -> Option<Interface<'a>> {
+        self.lines += 1;
         let text = line.unwrap_or(lines::TOO_LONG);
         if text.trim_ascii().is_empty() {
             return None;
@@ -120,31 +113,28 @@ impl Devices {
         };
         let interface = line.and_then(|line| interface_of(columns, line));
         if interface.is_none() {
-            if self.left_out == 0 {
-                self.first_left_out = text.get(..512).unwrap_or(text).to_vec();
-            }
-            self.left_out += 1;
+            self.skipped.add(Some(self.lines), text);
         }
         interface
     }
 
-    /// Whether the header has been seen: without it this is no table of interfaces.
+    /// The lines that were skipped; `None` where there was no header: then this is no table of interfaces.
     #[must_use]
-    pub fn has_header(&self) -> bool {
-        self.columns.is_some()
+    pub fn finish(self) -> Option<Skipped> {
+        self.columns.map(|_| self.skipped)
     }
 }
 
 /// The columns behind the colon.
 #[derive(Debug)]
-struct Columns {
+struct DeviceColumns {
     /// Where each counter is.
     places: [usize; COUNTERS.len()],
     count: usize,
 }
 
 /// The columns, from ` face |bytes packets ...|bytes packets ...`.
-fn columns_of_header(line: &[u8]) -> Option<Columns> {
+fn columns_of_header(line: &[u8]) -> Option<DeviceColumns> {
     let text = std::str::from_utf8(line).ok()?;
     let mut parts = text.split('|').skip(1);
     let received: Vec<&str> = parts.next()?.split_whitespace().collect();
@@ -164,20 +154,20 @@ fn columns_of_header(line: &[u8]) -> Option<Columns> {
         places[counter.index()] =
             if of_sent { received.len() + place(&sent, name)? } else { place(&received, name)? };
     }
-    Some(Columns { places, count: received.len() + sent.len() })
+    Some(DeviceColumns { places, count: received.len() + sent.len() })
 }
 
 /// Splits at the last colon: an alias' name (`eth0:1`) has one of its own. A line with fewer values than the
 /// header has columns was cut, perhaps in the middle of a number.
-fn interface_of<'a>(columns: &Columns, line: &'a [u8]) -> Option<Interface<'a>> {
+fn interface_of<'a>(columns: &DeviceColumns, line: &'a [u8]) -> Option<Interface<'a>> {
     let colon = memchr::memrchr(b':', line)?;
     let name = line.get(..colon)?.trim_ascii();
-    let values = std::str::from_utf8(line.get(colon + 1..)?).ok()?;
+    let values = line.get(colon + 1..)?.split(u8::is_ascii_whitespace).filter(|value| !value.is_empty());
     let mut counters: Counters = [None; COUNTERS.len()];
     let mut count = 0;
-    for value in values.split_ascii_whitespace() {
+    for value in values {
         if let Some(counter) = columns.places.iter().position(|place| *place == count) {
-            counters[counter] = Some(value.parse().ok()?);
+            counters[counter] = Some(parse_decimal(value)?);
         }
         count += 1;
     }
@@ -195,14 +185,14 @@ pub struct ProtocolCounters {
     seen: HashSet<String>,
     counters: Vec<(String, i64)>,
     /// Lines without their other half or with other than numbers, and names that come twice.
-    pub left_out: u64,
+    pub skipped: u64,
 }
 
 impl ProtocolCounters {
     /// Takes the next line; `None` is one too long to be the kernel's.
     pub fn line(&mut self, line: Option<&[u8]>) {
         let Some(line) = line else {
-            self.left_out += 1;
+            self.skipped += 1;
             return;
         };
         match self.header.take() {
@@ -210,7 +200,7 @@ impl ProtocolCounters {
                 self.pair(&header, line);
             }
             other => {
-                self.left_out += u64::from(other.is_some());
+                self.skipped += u64::from(other.is_some());
                 self.header = Some(line.to_vec()).filter(|line| !line.trim_ascii().is_empty());
             }
         }
@@ -219,8 +209,8 @@ impl ProtocolCounters {
     /// `<protocol>_<name>` in lower case, and its value; in the order of the file.
     #[must_use]
     pub fn finish(self) -> (Vec<(String, i64)>, u64) {
-        let left_out = self.left_out + u64::from(self.header.is_some());
-        (self.counters, left_out)
+        let skipped = self.skipped + u64::from(self.header.is_some());
+        (self.counters, skipped)
     }
 
     /// A line whose values are not one number a name is lost whole: which of them would be true? So is one with a name
@@ -233,7 +223,7 @@ impl ProtocolCounters {
         let values: Option<Vec<i64>> = words_behind_colon(values).map(signed).collect();
         let values = values.filter(|_| all_plain);
         let Some(values) = values.filter(|values| values.len() == words_behind_colon(names).count()) else {
-            self.left_out += 1;
+            self.skipped += 1;
             return;
         };
         for (name, value) in words_behind_colon(names).zip(values) {
@@ -241,7 +231,7 @@ impl ProtocolCounters {
             if self.counters.len() < MOST_PROTOCOL_COUNTERS && self.seen.insert(key.clone()) {
                 self.counters.push((key, value));
             } else {
-                self.left_out += 1;
+                self.skipped += 1;
             }
         }
     }

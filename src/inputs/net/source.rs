@@ -1,32 +1,42 @@
-//! What a source of interfaces is: the seam between the input and whatever reads the system.
+//! What a source of interfaces is: what it can do, what it is asked, and what it answers.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use super::counters::Interface;
+use crate::inputs::source::{Diagnostic, SourceError};
 
-/// A gather's interfaces, errors and remarks, as a source finds them.
-pub trait Sink {
-    /// Takes the next interface.
-    fn interface(&mut self, interface: &Interface<'_>);
+/// What a source can do.
+#[derive(Clone, Copy, Debug)]
+pub struct Capabilities {
+    /// Whether /sys describes the same interfaces.
+    pub sysfs: bool,
+    /// Whether it reads another network's tables where `HOST_PROC` names them.
+    pub other_network: bool,
+}
 
-    /// Whether the next is wanted at all.
-    fn wants_protocols(&self) -> bool;
+/// A question to a source.
+#[derive(Clone, Copy, Debug)]
+pub struct Query {
+    /// Whether the protocol counters of the whole system are wanted.
+    pub protocols: bool,
+    /// When to give up.
+    pub deadline: Instant,
+}
 
-    /// Takes the protocol counters of the whole system, named as they are to be written.
-    fn protocols(&mut self, counters: &[(String, i64)]);
-
-    /// Something failed; what was handed over stays good.
-    fn error(&mut self, text: &str);
-
-    /// Something was left out of the table: a remark whose `key` stays the same from gather to gather.
-    fn left_out(&mut self, key: &'static str, text: &str);
-
-    /// Something is missing that many hosts do not have.
-    fn absent(&mut self, key: &'static str, text: &str);
+/// What a source finds.
+#[derive(Clone, Copy, Debug)]
+pub enum Row<'a> {
+    /// An interface, up or not.
+    Interface(&'a Interface<'a>),
+    /// The protocol counters of the whole system, named as they are to be written.
+    Protocols(&'a [(String, i64)]),
 }
 
 /// A way to list the interfaces of this host.
 pub trait Source {
-    /// Hands every interface to `sink`, up or not. A child that is run for it gets `timeout`.
-    fn read(&mut self, timeout: Duration, sink: &mut dyn Sink);
+    /// Hands what the query asks for to `each`.
+    ///
+    /// # Errors
+    /// When a table cannot be read. What was handed over stays good.
+    fn read(&mut self, query: &Query, each: &mut dyn FnMut(Row<'_>)) -> Result<Vec<Diagnostic>, SourceError>;
 }

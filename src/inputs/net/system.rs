@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 
+use crate::inputs::Environment;
 use crate::os_error;
 
 /// Whether an interface counts when none is named: up and no loopback.
@@ -39,7 +40,7 @@ const KEPT: Duration = Duration::from_secs(60);
 pub struct System {
     interfaces: HashMap<Vec<u8>, Known>,
     #[cfg(target_os = "linux")]
-    changes: Option<super::links::Changes>,
+    changes: Option<crate::netlink::links::Changes>,
     asked: Option<Instant>,
 }
 
@@ -66,7 +67,7 @@ impl System {
     ///
     /// # Errors
     /// When the system gives no list.
-    pub fn refresh(&mut self, now: Instant) -> Result<(), String> {
+    pub fn refresh(&mut self, environment: &Environment, now: Instant) -> Result<(), String> {
         let kept = self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < KEPT);
         // In this order: the changes up to now are forgotten only with the answer that comes after them.
         if !self.may_have_changed() && kept {
@@ -74,7 +75,7 @@ impl System {
         }
         self.asked = None;
         let known = |(name, status)| (name, Known { status, speed: Cell::new(None) });
-        self.interfaces = interfaces()?.into_iter().map(known).collect();
+        self.interfaces = interfaces(environment, now)?.into_iter().map(known).collect();
         self.asked = Some(now);
         Ok(())
     }
@@ -90,7 +91,7 @@ impl System {
         if let Some(changes) = &mut self.changes {
             return changes.any();
         }
-        self.changes = super::links::Changes::subscribe().ok();
+        self.changes = crate::netlink::links::Changes::subscribe().ok();
         true
     }
 
@@ -100,14 +101,23 @@ impl System {
     }
 }
 
+/// The kernel answers at once; this only ends a dump that never does.
+#[cfg(target_os = "linux")]
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The status of every interface, by name.
-fn interfaces() -> Result<HashMap<Vec<u8>, Status>, String> {
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "getifaddrs takes no deadline"))]
+fn interfaces(environment: &Environment, now: Instant) -> Result<HashMap<Vec<u8>, Status>, String> {
     #[cfg(target_os = "linux")]
-    if let Ok(interfaces) = super::links::interfaces() {
-        return Ok(interfaces);
+    if let Ok(links) = crate::netlink::links::links(&environment.route, now + PATIENCE) {
+        return Ok(links.into_iter().map(|link| (link.name, Status::of_flags(link.flags))).collect());
     }
     let addresses = getifaddrs().map_err(|error| {
-        format!("cannot list the interfaces: {error}{}", os_error::advice(Some(error as i32)))
+        let advice = match os_error::advice(Some(error as i32)) {
+            "" if cfg!(target_os = "linux") => " (systemd: add AF_NETLINK to RestrictAddressFamilies)",
+            advice => advice,
+        };
+        format!("cannot list the interfaces: {error}{advice}")
     })?;
     Ok(addresses
         .map(|address| {

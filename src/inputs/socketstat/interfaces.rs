@@ -1,14 +1,15 @@
-//! Names of interfaces by index, as ss prints them.
+//! Names of network devices by index, as ss prints them.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use glob::Pattern;
 use nix::net::if_::if_indextoname;
 
 use crate::file;
+use crate::number::parse_decimal;
 
 /// More digits than an index has.
 const LONGEST_INDEX: u64 = 32;
@@ -18,12 +19,12 @@ const LONGEST_INDEX: u64 = 32;
 pub enum Names {
     /// The network namespace of this process.
     Own,
-    /// A directory with an entry an interface, each with a file `ifindex` (`/sys/class/net`): for the tables of
-    /// a host that is not the namespace of this process.
+    /// A directory with an entry for each device, with a file `ifindex` in it (`/sys/class/net`): for the tables of a
+    /// host that is not the namespace of this process.
     Directory(PathBuf),
 }
 
-/// Looks each index up once a dump.
+/// Looks each index up once per dump.
 #[derive(Debug)]
 pub struct Interfaces {
     names: Names,
@@ -42,7 +43,7 @@ impl Interfaces {
         self.known.clear();
     }
 
-    /// The name of the interface, or `if3` for index 3 where there is none (any more), as ss has it.
+    /// The name of the device, or `if3` for index 3 where there is none (any more), as ss has it.
     pub fn name(&mut self, index: u32) -> &[u8] {
         if let Names::Directory(directory) = &self.names
             && self.known.is_empty()
@@ -51,7 +52,7 @@ impl Interfaces {
         }
         self.known.entry(index).or_insert_with(|| {
             let own = matches!(self.names, Names::Own).then(|| if_indextoname(index));
-            // No name is no error here: an interface may vanish between the socket's row and this look-up.
+            // No name is no error here: a device may vanish between the socket's row and this look-up.
             // nix 0.31 returns it as an empty name.
             let name = own.and_then(Result::ok).map(CString::into_bytes).filter(|name| !name.is_empty());
             name.unwrap_or_else(|| format!("if{index}").into_bytes())
@@ -59,14 +60,15 @@ impl Interfaces {
     }
 }
 
-/// Every interface of the directory. What cannot be read names no interface, so its index is printed instead.
+/// Every device of the directory. What cannot be read names no device, so its index is printed instead.
 fn list(directory: &Path) -> BTreeMap<u32, Vec<u8>> {
-    let entries = fs::read_dir(directory).into_iter().flatten();
-    let named = entries.filter_map(|entry| {
-        let entry = entry.ok()?;
-        let mut text = String::new();
-        file::open(&entry.path().join("ifindex")).ok()?.take(LONGEST_INDEX).read_to_string(&mut text).ok()?;
-        Some((text.trim_end().parse().ok()?, entry.file_name().into_encoded_bytes()))
+    let pattern = format!("{}/*/ifindex", Pattern::escape(&directory.to_string_lossy()));
+    let files = glob::glob(&pattern).into_iter().flatten().filter_map(Result::ok);
+    let named = files.filter_map(|path| {
+        let mut text = Vec::new();
+        file::open(&path).ok()?.take(LONGEST_INDEX).read_to_end(&mut text).ok()?;
+        let index = parse_decimal(text.trim_ascii_end())?.try_into().ok()?;
+        Some((index, path.parent()?.file_name()?.as_encoded_bytes().to_vec()))
     });
     named.collect()
 }

@@ -8,12 +8,13 @@
 //! whether `*` stands for any address of one family or of both.
 
 use std::ffi::OsStr;
-use std::sync::Arc;
-use std::time::Instant;
 
-use super::socket::Protocol;
-use super::source::{Note, Sink, Source, SourceError};
-use crate::command::{Children, find_program};
+use super::socket::{Protocol, Socket};
+use super::source::{Capabilities, Query, Source};
+use crate::command::find_program;
+use crate::inputs::Environment;
+use crate::inputs::source::{Cause, Diagnostic, SourceError};
+use crate::logger::Level;
 use crate::platform::Platform;
 use crate::program::{Program, command_line};
 
@@ -21,78 +22,84 @@ pub mod table;
 
 use table::Table;
 
-/// What netstat can list.
-pub const PROTOCOLS: &[Protocol] = &[Protocol::Tcp, Protocol::Udp];
+/// What netstat can do.
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    protocols: &[Protocol::Tcp, Protocol::Udp],
+    tcp_info: false,
+    identity: false,
+    listening: false,
+    events: false,
+    other_network: false,
+};
 
-/// The most that one run may print: some 2 million sockets.
+/// The most that one run may print, in bytes: some 2 million sockets.
 const LIMIT: u64 = 256 * 1024 * 1024;
 
 /// Lists sockets with the netstat of one system.
 #[derive(Debug)]
-pub struct Netstat {
+pub(super) struct Netstat {
     platform: Platform,
     program: Program,
 }
 
 impl Netstat {
-    /// A source that runs the netstat of `platform`, found on `path`.
-    #[must_use]
-    pub fn new(platform: Platform, path: &OsStr, children: Arc<Children>) -> Self {
-        Self { platform, program: Program::new("netstat", path, children) }
+    /// A source that runs the netstat of `platform`.
+    pub(super) fn new(platform: Platform, environment: &Environment) -> Self {
+        let program = Program::new("netstat", environment.host.path(), environment.children.clone());
+        Self { platform, program }
     }
 
     fn run(
         &mut self,
         args: &[&str],
-        protocol: Protocol,
-        deadline: Instant,
-        sink: &mut dyn Sink,
-    ) -> Result<Vec<Note>, SourceError> {
-        let mut table = Table::new(protocol);
-        self.program.run(args, deadline, LIMIT, &mut |line| {
-            table.line(line, &mut |socket| sink.socket(socket));
+        query: &Query,
+        each: &mut dyn FnMut(&Socket<'_>),
+    ) -> Result<Vec<Diagnostic>, SourceError> {
+        let mut table = Table::new(query.protocol, query.states);
+        self.program.run(args, query.deadline, LIMIT, &mut |line| {
+            table.line(line, each);
             Ok(())
         })?;
         let command = command_line("netstat", args);
-        let summary = table.finish().map_err(|text| SourceError::Failed(format!("{command} {text}")))?;
-        let mut notes = Vec::new();
-        if summary.left_out > 0 {
-            let text = format!("{command}: {} rows that cannot be read left out", summary.left_out);
-            notes.push(Note::Warning { key: "netstat rows", text });
-        }
+        let summary = table
+            .finish()
+            .map_err(|reason| SourceError::Failed(Cause::new(format!("{command} {reason}"))))?;
+        let mut diagnostics: Vec<Diagnostic> =
+            summary.skipped.diagnostic("netstat: malformed rows", &command).into_iter().collect();
         if summary.empty {
-            let text = format!("{command} prints nothing: there are no such sockets");
-            notes.push(Note::Info { key: "netstat empty", text });
+            let text = format!("{command} printed nothing: there are no such sockets");
+            diagnostics.push(Diagnostic { level: Level::Info, key: "netstat: nothing printed", text });
         }
-        Ok(notes)
+        Ok(diagnostics)
+    }
+
+    /// NetBSD's command does not name the protocol, and the runs for both may fail.
+    fn of(&self, query: &Query) -> String {
+        if self.platform == Platform::NetBsd { format!("{}: ", query.protocol) } else { String::new() }
     }
 }
 
 impl Source for Netstat {
     fn dump(
         &mut self,
-        protocol: Protocol,
-        deadline: Instant,
-        sink: &mut dyn Sink,
-    ) -> Result<Vec<Note>, SourceError> {
-        let mut notes = Vec::new();
-        for args in runs(self.platform, protocol) {
-            let run = self.run(&args, protocol, deadline, sink);
-            notes.extend(run.map_err(|error| match error {
-                // This command does not name the protocol, and both may fail by it.
-                SourceError::Failed(text) if self.platform == Platform::NetBsd => {
-                    SourceError::Failed(format!("{protocol}: {text}"))
+        query: &Query,
+        each: &mut dyn FnMut(&Socket<'_>),
+    ) -> Result<Vec<Diagnostic>, SourceError> {
+        let mut diagnostics = Vec::new();
+        for args in runs(self.platform, query.protocol) {
+            diagnostics.extend(self.run(&args, query, each).map_err(|error| match error {
+                SourceError::Failed(cause) if self.platform == Platform::NetBsd => {
+                    SourceError::Failed(cause.prefixed(&self.of(query)))
                 }
                 error => error,
             })?);
         }
-        Ok(notes)
+        Ok(diagnostics)
     }
 }
 
 /// The arguments of each run that together list the sockets of `protocol`.
-#[must_use]
-pub fn runs(platform: Platform, protocol: Protocol) -> Vec<[&'static str; 3]> {
+fn runs(platform: Platform, protocol: Protocol) -> Vec<[&'static str; 3]> {
     let name = protocol.name();
     match platform {
         Platform::FreeBsd => vec![["-anW", "-p", name]],
@@ -103,12 +110,9 @@ pub fn runs(platform: Platform, protocol: Protocol) -> Vec<[&'static str; 3]> {
 }
 
 /// Whether this source can work now: on a system whose netstat is known, with netstat on `path`.
-///
-/// # Errors
-/// Where it cannot: one line that says what is missing.
-pub fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), String> {
-    platform.ok_or_else(crate::platform::unknown)?;
-    find_program("netstat", path).map(|_| ()).map_err(|error| error.to_string())
+pub(super) fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), Cause> {
+    platform.ok_or_else(|| Cause::new(crate::platform::unknown()))?;
+    find_program("netstat", path).map(|_| ()).map_err(|error| Cause::new(error.to_string()))
 }
 
 #[cfg(test)]

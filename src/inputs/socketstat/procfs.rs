@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::interfaces::{Interfaces, Names};
-use super::socket::Protocol;
-use super::source::{Note, Sink, Source, SourceError};
+use super::socket::{Protocol, Socket};
+use super::source::{Capabilities, Query, Source};
 use crate::file;
+use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::lines::Lines;
 use crate::os_error;
 
@@ -25,6 +26,16 @@ use table::Table;
 /// What `/proc/net` has tables of.
 pub const PROTOCOLS: &[Protocol] =
     &[Protocol::Tcp, Protocol::Udp, Protocol::Raw, Protocol::Unix, Protocol::Packet];
+
+/// What the tables can tell.
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    protocols: PROTOCOLS,
+    tcp_info: false,
+    identity: false,
+    listening: true,
+    events: false,
+    other_network: true,
+};
 
 /// How much is read at once. The deadline is looked at in between.
 const CHUNK: usize = 64 * 1024;
@@ -37,7 +48,7 @@ pub struct Procfs {
 }
 
 impl Procfs {
-    /// The tables in the directory `net` (`/proc/net`), whose interfaces are called as `names` knows.
+    /// The tables in the directory `net` (`/proc/net`), whose devices are called as `names` knows.
     #[must_use]
     pub const fn new(net: PathBuf, names: Names) -> Self {
         Self { net, interfaces: Interfaces::new(names) }
@@ -47,32 +58,44 @@ impl Procfs {
 impl Source for Procfs {
     fn dump(
         &mut self,
-        protocol: Protocol,
-        deadline: Instant,
-        sink: &mut dyn Sink,
-    ) -> Result<Vec<Note>, SourceError> {
-        self.interfaces.forget();
-        let mut notes = Vec::new();
+        query: &Query,
+        each: &mut dyn FnMut(&Socket<'_>),
+    ) -> Result<Vec<Diagnostic>, SourceError> {
+        let Self { net, interfaces } = self;
+        interfaces.forget();
+        let mut diagnostics = Vec::new();
         let mut found = false;
-        for path in paths(&self.net, protocol) {
+        for path in paths(net, query.protocol) {
             let Some(file) = open(&path)? else { continue };
             found = true;
             // The tables are in the byte order of the machine, and another host's /proc is on this one.
-            let little_endian = cfg!(target_endian = "little");
-            let mut table = Table::new(protocol, little_endian, &mut self.interfaces);
-            read(file, &path, deadline, &mut |line| table.line(line, sink))?;
-            notes.extend(table.finish(&path)?);
+            let mut table = Table::new(query.protocol, query.states, cfg!(target_endian = "little"));
+            read(file, &path, query.deadline, &mut |line| {
+                if let Some(mut socket) = table.line(line) {
+                    socket.local.name_device(|index| interfaces.name(index));
+                    each(&socket);
+                }
+            })?;
+            let skipped =
+                table.finish().map_err(|cause| SourceError::Failed(procfs(cause.in_file(&path))))?;
+            let name = format!("procfs: {}", path.display());
+            diagnostics.extend(skipped.diagnostic("procfs: malformed rows", &name));
         }
-        if found { Ok(notes) } else { Err(SourceError::Unavailable(absence(&self.net, protocol))) }
+        if found {
+            return Ok(diagnostics);
+        }
+        let cause = no_table(net, query.protocol);
+        Err(if probe(net).is_ok() {
+            SourceError::Unsupported(cause)
+        } else {
+            SourceError::Unavailable(cause)
+        })
     }
 }
 
-/// Whether there is a table in the directory `net` that can be opened, and if not, why. One is enough: a table that is
-/// missing costs its own protocol only.
-///
-/// # Errors
-/// One line that says what is missing.
-pub fn probe(net: &Path) -> Result<(), String> {
+/// Whether there is a table in the directory `net` that can be opened. One is enough: a table that is missing costs its
+/// own protocol only.
+pub(super) fn probe(net: &Path) -> Result<(), Cause> {
     let mut fault = None;
     for protocol in PROTOCOLS {
         for path in paths(net, *protocol) {
@@ -80,12 +103,12 @@ pub fn probe(net: &Path) -> Result<(), String> {
                 Ok(Some(_)) => return Ok(()),
                 Ok(None) => {}
                 Err(error) => {
-                    fault.get_or_insert_with(|| error.to_string());
+                    fault.get_or_insert(error.into_cause());
                 }
             }
         }
     }
-    Err(fault.unwrap_or_else(|| absence(net, Protocol::Tcp)))
+    Err(fault.unwrap_or_else(|| no_table(net, Protocol::Tcp)))
 }
 
 /// The tables of a protocol; the second is not there where IPv6 is off.
@@ -107,13 +130,19 @@ fn open(path: &Path) -> Result<Option<File>, SourceError> {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => {
-            let text = format!("procfs: {}: {}", path.display(), os_error::text(&error));
+            let cause = procfs(Cause::new(os_error::text(&error)).in_file(path));
             match error.kind() {
-                ErrorKind::PermissionDenied | ErrorKind::NotADirectory => Err(SourceError::Unavailable(text)),
-                _ => Err(SourceError::Failed(text)),
+                ErrorKind::PermissionDenied | ErrorKind::NotADirectory => {
+                    Err(SourceError::Unavailable(cause))
+                }
+                _ => Err(SourceError::Failed(cause)),
             }
         }
     }
+}
+
+fn procfs(cause: Cause) -> Cause {
+    Cause { source: Some("procfs"), ..cause }
 }
 
 /// Hands each line to `each`, and `None` for one that is too long.
@@ -123,12 +152,12 @@ fn read(
     deadline: Instant,
     each: &mut dyn FnMut(Option<&[u8]>),
 ) -> Result<(), SourceError> {
-    let failed = |cause: &str| SourceError::Failed(format!("procfs: {}: {cause}", path.display()));
+    let failed = |reason: &str| SourceError::Failed(procfs(Cause::new(reason).in_file(path)));
     let mut lines = Lines::default();
     let mut chunk = vec![0; CHUNK];
     loop {
         if Instant::now() >= deadline {
-            return Err(failed("not read within the timeout"));
+            return Err(failed("timed out (option timeout)"));
         }
         match file.read(&mut chunk) {
             Ok(0) => break,
@@ -141,12 +170,12 @@ fn read(
     Ok(())
 }
 
-fn absence(net: &Path, protocol: Protocol) -> String {
+fn no_table(net: &Path, protocol: Protocol) -> Cause {
     let paths: Vec<String> = paths(net, protocol).map(|path| path.display().to_string()).collect();
-    match paths.as_slice() {
-        [] => format!("procfs: there is no table of {protocol} sockets in /proc/net"),
-        paths => format!("procfs: no {protocol} sockets listed: there is no {}", paths.join(" and no ")),
-    }
+    procfs(Cause::new(match paths.as_slice() {
+        [] => format!("/proc/net has no table of {protocol} sockets"),
+        paths => format!("cannot list {protocol} sockets: there is no {}", paths.join(" and no ")),
+    }))
 }
 
 #[cfg(test)]

@@ -1,72 +1,52 @@
-//! What a source of sockets is: the seam between the input and whatever reads the system.
+//! What a source of sockets is: what it can do, what it is asked, and what it answers.
 
 use std::time::Instant;
 
-use thiserror::Error;
-
 use super::socket::{Protocol, Socket};
-use crate::program::RunError;
+use crate::inputs::source::{Diagnostic, SourceError};
 
-/// Receives the sockets of one dump.
-pub trait Sink {
-    /// Takes the next socket, as it is read.
-    fn socket(&mut self, socket: &Socket<'_>);
-
-    /// Drops every socket taken so far in this dump: the source starts it again from the beginning.
-    ///
-    /// Only netlink does: the kernel says at a dump's end that the tables changed under it.
-    fn restart(&mut self);
+/// What a source can do.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for a thing of its own")]
+pub struct Capabilities {
+    /// The protocols that it lists.
+    pub protocols: &'static [Protocol],
+    /// Whether it has the kernel's `tcp_info`, for the fields beyond those that ss prints.
+    pub tcp_info: bool,
+    /// Whether it has cookie, user id and cgroup of a socket.
+    pub identity: bool,
+    /// Whether it lists listening and unconnected sockets beside the others.
+    pub listening: bool,
+    /// Whether it hears of sockets that end between two gathers.
+    pub events: bool,
+    /// Whether it reads another network's tables where `HOST_PROC` names them.
+    pub other_network: bool,
 }
 
-/// Why one protocol gave no metrics. The text is one line and quotes what came from outside.
-#[derive(Debug, Error)]
-pub enum SourceError {
-    /// The source does not work on this host now (not installed, not permitted, not mounted).
-    #[error("{0}")]
-    Unavailable(String),
-    /// This run failed; the next may work.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl From<RunError> for SourceError {
-    fn from(error: RunError) -> Self {
-        match error {
-            RunError::Missing(failure) => Self::Unavailable(failure.to_string()),
-            RunError::Failed(failure) => Self::Failed(failure.to_string()),
-        }
-    }
-}
-
-/// Something to say about a dump that succeeded. `key` stays the same from gather to gather.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Note {
-    /// To be said once, at the first gather (`I!`): for instance a protocol that the kernel lacks.
-    Info {
-        /// What the message is about, without counts.
-        key: &'static str,
-        /// The message.
-        text: String,
-    },
-    /// Rows that were left out and the like (`W!`, repeats thinned).
-    Warning {
-        /// What the message is about, without counts.
-        key: &'static str,
-        /// The message.
-        text: String,
-    },
+/// A question to a source.
+#[derive(Clone, Copy, Debug)]
+pub struct Query {
+    /// The kind of sockets.
+    pub protocol: Protocol,
+    /// The states that are asked for: bit N for state N.
+    pub states: u32,
+    /// Whether `tcp_info` is wanted: it is half of what a dump costs.
+    pub tcp_info: bool,
+    /// Whether the name of the congestion control is wanted.
+    pub congestion: bool,
+    /// When to give up.
+    pub deadline: Instant,
 }
 
 /// A way to list the sockets of this host.
 pub trait Source {
-    /// Hands every socket of `protocol` that ss would list without `-a` to `sink`.
+    /// Hands every socket that the query asks for to `each`.
     ///
     /// # Errors
-    /// When the dump is not whole, by `deadline` at the latest. What was handed over is then dropped by the caller.
+    /// When the list is not whole, by the deadline at the latest. What was handed over is then to be dropped.
     fn dump(
         &mut self,
-        protocol: Protocol,
-        deadline: Instant,
-        sink: &mut dyn Sink,
-    ) -> Result<Vec<Note>, SourceError>;
+        query: &Query,
+        each: &mut dyn FnMut(&Socket<'_>),
+    ) -> Result<Vec<Diagnostic>, SourceError>;
 }

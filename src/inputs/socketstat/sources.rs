@@ -7,62 +7,68 @@ use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
 use super::interfaces::Names;
+#[cfg(target_os = "linux")]
 use super::socket::Protocol;
-use super::source::Source;
+use super::source::{Capabilities, Source};
 #[cfg(target_os = "linux")]
 use super::{netlink, procfs};
 use super::{netstat, ss};
+#[cfg(target_os = "linux")]
+use crate::host::Network;
 use crate::inputs::choice::Registration;
+use crate::inputs::source::Cause;
 
 /// How long the kernel may take to answer whether it lists sockets at all.
 #[cfg(target_os = "linux")]
 const PROBE: Duration = Duration::from_secs(1);
 
+/// A source of sockets in the registry.
+pub(super) type SocketSource = Registration<dyn Source, Capabilities>;
+
 /// Every source, in the order in which `auto` tries them.
-pub const SOURCES: &[Registration<dyn Source, &[Protocol]>] = &[
+pub(crate) const SOURCES: &[SocketSource] = &[
     Registration {
         name: "ss",
-        gives: ss::PROTOCOLS,
+        capabilities: ss::CAPABILITIES,
         probe: |context| ss::probe(&context.environment.host),
-        open: |context| {
-            let environment = &context.environment;
-            Ok(Box::new(ss::Ss::new(&environment.host, environment.children.clone())))
-        },
+        open: |context| Ok(Box::new(ss::Ss::new(&context.environment))),
     },
     #[cfg(target_os = "linux")]
     Registration {
         name: "netlink",
-        gives: netlink::PROTOCOLS,
-        probe: |_| netlink::probe(Protocol::Tcp, Instant::now() + PROBE),
+        capabilities: netlink::CAPABILITIES,
+        probe: |context| {
+            netlink::probe(&context.environment.sock_diag, Protocol::Tcp, Instant::now() + PROBE)
+        },
         // Many kernels have raw sockets but no raw_diag: ss, too, then reads the tables in /proc.
-        open: |_| {
+        open: |context| {
             let tables = procfs::Procfs::new(PathBuf::from("/proc/net"), Names::Own);
-            Ok(Box::new(netlink::Netlink::new().with_fallback(Box::new(tables))))
+            let source = netlink::Netlink::new(context.environment.sock_diag.clone(), Names::Own);
+            Ok(Box::new(source.with_fallback(Box::new(tables))))
         },
     },
     #[cfg(target_os = "linux")]
     Registration {
         name: "procfs",
-        gives: procfs::PROTOCOLS,
+        capabilities: procfs::CAPABILITIES,
         probe: |context| procfs::probe(&context.environment.host.net_dir()),
         open: |context| {
             let host = &context.environment.host;
-            let names = if host.is_foreign() { Names::Directory(host.class_net()) } else { Names::Own };
+            let names = if host.network() == Network::Other {
+                Names::Directory(host.class_net())
+            } else {
+                Names::Own
+            };
             Ok(Box::new(procfs::Procfs::new(host.net_dir(), names)))
         },
     },
     Registration {
         name: "netstat",
-        gives: netstat::PROTOCOLS,
+        capabilities: netstat::CAPABILITIES,
         probe: |context| netstat::probe(context.platform, context.environment.host.path()),
         open: |context| {
-            let environment = &context.environment;
-            let platform = context.platform.ok_or_else(crate::platform::unknown)?;
-            Ok(Box::new(netstat::Netstat::new(
-                platform,
-                environment.host.path(),
-                environment.children.clone(),
-            )))
+            let platform = context.platform.ok_or_else(|| Cause::new(crate::platform::unknown()))?;
+            Ok(Box::new(netstat::Netstat::new(platform, &context.environment)))
         },
     },
 ];

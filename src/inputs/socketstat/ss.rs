@@ -1,57 +1,92 @@
-//! The source `ss`: one run of iproute2's `ss -in --PROTO` a protocol.
+//! The source `ss`: one run of iproute2's `ss -in --PROTO` per protocol.
 
 pub mod table;
+mod unix;
 
-use std::sync::Arc;
-use std::time::Instant;
-
-use super::socket::Protocol;
-use super::source::{Note, Sink, Source, SourceError};
-use crate::command::{Children, find_program};
+use super::socket::{Protocol, Socket};
+use super::source::{Capabilities, Query, Source};
+use crate::command::find_program;
 use crate::host::Host;
+use crate::inputs::Environment;
+use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::program::{Program, command_line};
 use table::Table;
 
-/// What ss can list: everything.
-pub const PROTOCOLS: &[Protocol] = &Protocol::ALL;
+/// What ss can do.
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    protocols: &Protocol::ALL,
+    tcp_info: false,
+    identity: false,
+    listening: false,
+    events: false,
+    other_network: false,
+};
 
-/// ss writes about 500 bytes a TCP socket: room for half a million of them.
+/// The most that one run may print, in bytes. ss writes about 500 per TCP socket: room for half a million of them.
 const LIMIT: u64 = 256 * 1024 * 1024;
 
 /// Runs ss and reads its tables.
-pub struct Ss(Program);
+pub(super) struct Ss {
+    program: Program,
+    /// What is wrong on this host though ss runs; said with each table, and printed once.
+    degraded: Option<Diagnostic>,
+}
 
 impl Ss {
     /// A source that finds ss on the host's PATH.
-    #[must_use]
-    pub fn new(host: &Host, children: Arc<Children>) -> Self {
-        Self(Program::new("ss", host.path(), children))
+    pub(super) fn new(environment: &Environment) -> Self {
+        Self {
+            program: Program::new("ss", environment.host.path(), environment.children.clone()),
+            degraded: no_netlink(),
+        }
     }
 }
 
 /// Whether ss is installed.
-///
-/// # Errors
-/// Where it is not: one line that names the package.
-pub fn probe(host: &Host) -> Result<(), String> {
-    find_program("ss", host.path())
-        .map(|_| ())
-        .map_err(|error| format!("{error}: install the package iproute2 (iproute on some systems)"))
+pub(super) fn probe(host: &Host) -> Result<(), Cause> {
+    find_program("ss", host.path()).map(|_| ()).map_err(|error| {
+        Cause::new(format!("{error}: install the package iproute2 (iproute on some systems)"))
+    })
+}
+
+/// Without netlink ss reads /proc and does not say so.
+#[cfg(target_os = "linux")]
+fn no_netlink() -> Option<Diagnostic> {
+    use nix::errno::Errno;
+    use nix::sys::socket::SockProtocol;
+
+    use crate::logger::Level;
+    use crate::netlink::channel::KernelChannel;
+
+    let refused = KernelChannel::open(SockProtocol::NetlinkSockDiag, 0, 0).err()?;
+    let text = "ss: cannot use netlink, so there are no TCP counters (systemd: add AF_NETLINK to RestrictAddressFamilies)";
+    matches!(refused, Errno::EAFNOSUPPORT | Errno::EPERM | Errno::EACCES).then(|| Diagnostic {
+        level: Level::Info,
+        key: "ss: no netlink",
+        text: text.to_owned(),
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn no_netlink() -> Option<Diagnostic> {
+    None
 }
 
 impl Source for Ss {
     fn dump(
         &mut self,
-        protocol: Protocol,
-        deadline: Instant,
-        sink: &mut dyn Sink,
-    ) -> Result<Vec<Note>, SourceError> {
+        query: &Query,
+        each: &mut dyn FnMut(&Socket<'_>),
+    ) -> Result<Vec<Diagnostic>, SourceError> {
+        let protocol = query.protocol;
         let option = format!("--{protocol}");
         let args = ["-in", &option];
         let mut table = Table::new(protocol);
-        self.0.run(&args, deadline, LIMIT, &mut |line| table.line(line, sink))?;
-        table
-            .finish(sink)
-            .map_err(|error| SourceError::Failed(format!("{} {error}", command_line("ss", &args))))
+        self.program.run(&args, query.deadline, LIMIT, &mut |line| table.line(line, each))?;
+        let mut diagnostics = table.finish(each).map_err(|error| {
+            SourceError::Failed(Cause::new(format!("{} {error}", command_line("ss", &args))))
+        })?;
+        diagnostics.extend(self.degraded.clone().filter(|_| protocol == Protocol::Tcp));
+        Ok(diagnostics)
     }
 }

@@ -1,5 +1,7 @@
 //! The kernel's numbers of socket states, ss's names for them, and which of them ss lists without `-a`.
 //!
+//! A set of states is a mask: bit N for state N.
+//!
 //! Sources: `include/net/tcp_states.h` and `include/linux/sctp.h` of the kernel; `sstate_name`,
 //! `sctp_sstate_name`, `default_dbs` and `default_afs` in `misc/ss.c` of iproute2 6.1.
 
@@ -8,8 +10,14 @@ use super::socket::Protocol;
 /// `TCP_ESTABLISHED`.
 pub const ESTABLISHED: u8 = 1;
 
-/// `TCP_CLOSE`.
-const CLOSE: u8 = 7;
+/// `TCP_CLOSE`: of datagram sockets, not connected.
+pub const CLOSE: u8 = 7;
+
+/// `TCP_LISTEN`.
+pub const LISTEN: u8 = 10;
+
+/// `TCP_CLOSING`, the last that ss knows.
+const CLOSING: u8 = 11;
 
 /// Every state (of the twelve that ss knows) but `TCP_SYN_RECV`, `TCP_TIME_WAIT`, `TCP_CLOSE` and `TCP_LISTEN`:
 /// `SS_CONN`.
@@ -38,15 +46,21 @@ pub fn name(state: u8) -> &'static [u8] {
         CLOSE => b"UNCONN",
         8 => b"CLOSE-WAIT",
         9 => b"LAST-ACK",
-        10 => b"LISTEN",
-        11 => b"CLOSING",
+        LISTEN => b"LISTEN",
+        CLOSING => b"CLOSING",
         _ => b"UNKNOWN",
     }
 }
 
+/// The number of the state that ss prints as `name`; `None` where it has none.
+#[must_use]
+pub fn number_of_name(name: &[u8]) -> Option<u8> {
+    (ESTABLISHED..=CLOSING).find(|number| self::name(*number) == name)
+}
+
 /// ss's name of a state of an SCTP association.
 #[must_use]
-pub fn sctp_name(state: u8) -> &'static [u8] {
+pub fn association_name(state: u8) -> &'static [u8] {
     match state {
         0 => b"CLOSED",
         1 => b"COOKIE_WAIT",

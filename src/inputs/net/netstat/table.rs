@@ -7,7 +7,7 @@
 
 use crate::inputs::net::counters::{Counter, Counters};
 use crate::netstat::{FirstLine, cells};
-use crate::number::number;
+use crate::number::parse_decimal;
 
 /// One interface's own row: the one whose network is `<Link>` or `<Link#N>`. The rows of its addresses split its
 /// counters (FreeBSD) or repeat them (the others).
@@ -44,7 +44,7 @@ pub struct Table {
     columns: Option<Vec<Option<Counter>>>,
     rows: Vec<Row>,
     name_width: usize,
-    left_out: u64,
+    skipped: u64,
 }
 
 /// What came of a whole output.
@@ -54,15 +54,15 @@ pub struct Links {
     pub rows: Vec<Row>,
     /// How wide the name column is. No name is printed longer, so one of that width may be cut.
     pub name_width: usize,
-    /// How many rows were left out because they could not be read.
-    pub left_out: u64,
+    /// How many malformed rows were skipped.
+    pub skipped: u64,
 }
 
 impl Table {
     /// Takes the next line; `None` stands for one too long to be kept.
     pub fn line(&mut self, line: Option<&[u8]>) {
         let Some(line) = line else {
-            self.left_out += 1;
+            self.skipped += 1;
             return;
         };
         self.first.see(line);
@@ -73,7 +73,7 @@ impl Table {
             Some(_) => match read_row(self.columns.as_deref(), &row) {
                 Ok(None) => {}
                 Ok(Some(found)) => self.rows.push(found),
-                Err(Unreadable) => self.left_out += 1,
+                Err(Unreadable) => self.skipped += 1,
             },
         }
     }
@@ -87,11 +87,11 @@ impl Table {
         if self.seen_header {
             let longest = self.rows.iter().map(|row| row.cell.len()).max().unwrap_or(0);
             let name_width = self.name_width.max(longest);
-            return Ok(Links { rows: self.rows, name_width, left_out: self.left_out });
+            return Ok(Links { rows: self.rows, name_width, skipped: self.skipped });
         }
         Err(match self.first.quoted() {
-            Some(first) => format!("printed no table of interfaces: it begins with {first}"),
-            None => "printed nothing".to_owned(),
+            Some(first) => format!("printed unexpected output, expected a table of interfaces, got {first}"),
+            None => "printed nothing, expected a table of interfaces".to_owned(),
         })
     }
 
@@ -144,12 +144,12 @@ fn read_row(columns: Option<&[Option<Counter>]>, row: &[&[u8]]) -> Result<Option
     // A plain number is no address: then the row has a cell too many, and which one cannot be told.
     let address = rest.len().checked_sub(columns.len()).ok_or(Unreadable)?;
     let (address, values) = rest.split_at(address);
-    if address.len() > 1 || address.iter().any(|cell| number(cell).is_some()) {
+    if address.len() > 1 || address.iter().any(|cell| parse_decimal(cell).is_some()) {
         return Err(Unreadable);
     }
     let mut counters = Counters::default();
     for (column, cell) in columns.iter().zip(values) {
-        let value = number(cell);
+        let value = parse_decimal(cell);
         // `-` alone is what netstat prints for no value; a negative number is a counter that ran over.
         if value.is_none() && !cell.starts_with(b"-") {
             return Err(Unreadable);

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::table::{Links, Table};
-use super::{Gathered, gather, is_loopback, runs};
+use super::{Gathered, RunFailure, gather, is_loopback, runs};
 use crate::inputs::net::counters::{COUNTERS, Interface};
 use crate::platform::Platform;
 
@@ -25,7 +25,7 @@ fn shown(name: &[u8], counters: &[Option<u64>]) -> String {
 
 fn rows(output: &str) -> (Vec<String>, u64) {
     let links = table(output.as_bytes()).expect("a header is there");
-    (links.rows.iter().map(|row| shown(&row.cell, &row.counters)).collect(), links.left_out)
+    (links.rows.iter().map(|row| shown(&row.cell, &row.counters)).collect(), links.skipped)
 }
 
 /// The answers of the fakes: the command line with its output, or why it fails.
@@ -40,7 +40,7 @@ fn gathered(platform: Platform, answers: &Answers<'_>) -> (Gathered, Vec<String>
         let answer = answers.get(command.as_str()).copied().unwrap_or(Err("no such answer"));
         ran.push(command.clone());
         answer
-            .map_err(|error| format!("{command} {error}"))?
+            .map_err(|error| RunFailure::from(format!("{command} {error}")))?
             .lines()
             .for_each(|line| each(Some(line.as_bytes())));
         Ok(())
@@ -61,7 +61,7 @@ fn values(gathered: &Gathered) -> Vec<String> {
 
 #[test]
 fn cells_are_known_by_the_headers_names() {
-    let (links, left_out) = rows(
+    let (links, skipped) = rows(
         "Name Mtu Network Address Drops Oerrs Obytes Ierrs Time Idrops Ipkts Opkts Ibytes
 em0 1500 <Link#1> 00:1b:21:aa:bb:cc 1 2 3 4 5 6 7 8 9
 em0 - 10.0.0.0/24 10.0.0.1 - - 11 - - - 12 13 14
@@ -72,22 +72,22 @@ tun0* 1500 <Link#2> 21 22 23 24 25 26 27 28 29
         "em0 bytes_sent=3 bytes_recv=9 packets_sent=8 packets_recv=7 err_in=4 err_out=2 drop_in=6 drop_out=1",
         "tun0* bytes_sent=23 bytes_recv=29 packets_sent=28 packets_recv=27 err_in=24 err_out=22 drop_in=26 drop_out=21",
     ];
-    assert_eq!((links.iter().map(String::as_str).collect::<Vec<_>>(), left_out), (expected.to_vec(), 0));
+    assert_eq!((links.iter().map(String::as_str).collect::<Vec<_>>(), skipped), (expected.to_vec(), 0));
 }
 
 #[test]
 fn errors_and_drops_in_one_are_taken_for_neither() {
-    let (links, left_out) = rows(
+    let (links, skipped) = rows(
         "Name    Mtu   Network     Address              Ipkts Ifail    Opkts Ofail Colls
 vio0    1500  <Link>      fe:e1:ba:d0:01:02        1     2        3     4     5
 ",
     );
-    assert_eq!((links, left_out), (vec!["vio0 packets_sent=3 packets_recv=1".to_owned()], 0));
+    assert_eq!((links, skipped), (vec!["vio0 packets_sent=3 packets_recv=1".to_owned()], 0));
 }
 
 #[test]
 fn what_has_no_value_is_not_kept() {
-    let (links, left_out) = rows(
+    let (links, skipped) = rows(
         "Name Mtu Network Address Ibytes Obytes Drop
 em0 1500 <Link#1 00:1b:21:aa:bb:cc - 7 -3
 lo0 - <Link#2> lo0 18446744073709551615 0 0
@@ -97,7 +97,7 @@ lo0 - <Link#2> lo0 18446744073709551615 0 0
         "em0 bytes_sent=7".to_owned(),
         "lo0 bytes_sent=0 bytes_recv=18446744073709551615 drop_out=0".to_owned(),
     ];
-    assert_eq!((links, left_out), (expected, 0));
+    assert_eq!((links, skipped), (expected, 0));
 }
 
 #[test]
@@ -121,18 +121,18 @@ fn rows_that_cannot_be_read_are_counted_and_cost_no_other() {
         "<Link#2> 00:1b:21:aa:bb:cc 1 2",
         "* 1500 <Link#2> 00:1b:21:aa:bb:cc 1 2",
     ] {
-        let (links, left_out) = rows(&format!("{header}\n{good}\n{bad}\n\n{good}\r\n"));
-        assert_eq!((links.len(), left_out), (2, 1), "{bad}");
+        let (links, skipped) = rows(&format!("{header}\n{good}\n{bad}\n\n{good}\r\n"));
+        assert_eq!((links.len(), skipped), (2, 1), "{bad}");
     }
     let mut long = Table::default();
     long.line(Some(header.as_bytes()));
     long.line(None);
-    assert_eq!(long.finish().map(|links| links.left_out), Ok(1));
+    assert_eq!(long.finish().map(|links| links.skipped), Ok(1));
 }
 
 #[test]
 fn a_second_header_governs_what_follows() {
-    let (links, left_out) = rows(
+    let (links, skipped) = rows(
         "Name Mtu Network Address Ibytes Obytes
 em0 1500 <Link#1> 00:1b:21:aa:bb:cc 1 2
 Name Mtu Network Address Ipkts Opkts
@@ -142,18 +142,18 @@ em0 1500 <Link#1> 00:1b:21:aa:bb:cc 5 6
 ",
     );
     assert_eq!(links, ["em0 bytes_sent=2 bytes_recv=1", "em0 packets_sent=4 packets_recv=3"]);
-    assert_eq!(left_out, 1);
+    assert_eq!(skipped, 1);
 }
 
 #[test]
 fn an_output_without_a_header_is_foreign_and_quoted() {
-    assert_eq!(table(b" \n\r\n"), Err("printed nothing".to_owned()));
+    assert_eq!(table(b" \n\r\n"), Err("printed nothing, expected a table of interfaces".to_owned()));
     for (output, first) in [
         ("usage: netstat [-i]\nName\n", "usage: netstat [-i]"),
         ("Name Mtu Network Address\nem0 1500 <Link#1> 1 2\n", "Name Mtu Network Address"),
         ("em0 1500 <Link#1> 1 2\n", "em0 1500 <Link#1> 1 2"),
     ] {
-        let expected = format!("printed no table of interfaces: it begins with \"{first}\"");
+        let expected = format!("printed unexpected output, expected a table of interfaces, got \"{first}\"");
         assert_eq!(table(output.as_bytes()), Err(expected));
     }
 }
@@ -184,7 +184,7 @@ fn several_runs_are_put_together_by_name() {
         &[("netstat -inbv", Ok(IBYTES)), ("netstat -indv", Ok(IDROP)), ("netstat -inev", Ok(IERRS))],
     );
     assert_eq!(ran, ["netstat -inbv", "netstat -indv", "netstat -inev"]);
-    assert_eq!((gathered.errors.as_slice(), gathered.left_out), (&[][..], 0));
+    assert_eq!((gathered.errors.as_slice(), gathered.skipped), (&[][..], 0));
     assert_eq!(
         values(&gathered),
         [
@@ -203,8 +203,10 @@ fn a_run_that_fails_costs_only_what_it_alone_gives() {
         Platform::OpenBsd,
         &[("netstat -inbv", Err("timed out")), ("netstat -indv", Ok("oops")), ("netstat -inev", Ok(IERRS))],
     );
-    let errors =
-        ["netstat -inbv timed out", "netstat -indv printed no table of interfaces: it begins with \"oops\""];
+    let errors = [
+        "netstat -inbv timed out",
+        "netstat -indv printed unexpected output, expected a table of interfaces, got \"oops\"",
+    ];
     assert_eq!(gathered.errors, errors);
     assert_eq!(
         values(&gathered),
@@ -232,7 +234,10 @@ em0 1500 <Link#2> 58:9c:fc:00:11:23 3 4
 bridge1 1500 <Link#3> 58:9c:fc:00:11:24 5 6
 ";
     let (found, _) = gathered(Platform::FreeBsd, &[("netstat -ibdnW", Ok(freebsd))]);
-    assert_eq!(found.errors, ["netstat -ibdnW prints more than one interface as \"bridge1\": left out"]);
+    assert_eq!(
+        found.errors,
+        ["netstat -ibdnW printed more than one interface as \"bridge1\"; skipping them"]
+    );
     assert_eq!(values(&found), ["em0 bytes_sent=4 bytes_recv=3"]);
 }
 
@@ -294,13 +299,13 @@ fn a_name_as_wide_as_its_column_is_whole_where_no_longer_one_can_be_meant() {
 }
 
 #[test]
-fn cut_names_that_cannot_be_resolved_are_left_out() {
+fn cut_names_that_cannot_be_resolved_are_skipped() {
     let all = narrow(&[EN0, UTUN10, UTUN11]);
     let (found, _) =
         gathered(Platform::MacOs, &[("netstat -ibdnl", Ok(&all)), ("ifconfig -l", Err("is not there"))]);
     assert_eq!(
         found.errors,
-        ["ifconfig -l is not there: the name \"utun1\" may be cut: left out (and 1 more)"]
+        ["ifconfig -l is not there: the name \"utun1\" may be truncated; skipping it (and 1 more)"]
     );
     assert_eq!(names(&found), [("en0".to_owned(), Some(true))]);
 
@@ -315,7 +320,7 @@ fn cut_names_that_cannot_be_resolved_are_left_out() {
             ("netstat -ibdnl -I utun11", Ok(&none)),
         ],
     );
-    assert_eq!(found.errors, ["netstat -ibdnl -I utun10 prints more than one interface"]);
+    assert_eq!(found.errors, ["netstat -ibdnl -I utun10 printed more than one interface"]);
     assert_eq!(names(&found), [("en0".to_owned(), Some(true))]);
 }
 

@@ -14,14 +14,14 @@ const KERNELS: [&str; 3] = ["net-kernel-2.6", "net-kernel-4-icmpmsg", "net-kerne
 const HEADER: &str = "Inter-|   Receive                                                |  Transmit\n \
     face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n";
 
-/// The interfaces in a table, and how many lines were left out.
+/// The interfaces in a table, and how many lines were skipped.
 fn devices(text: &[u8]) -> (Vec<(Vec<u8>, Counters)>, u64) {
     let (mut devices, mut found) = (Devices::default(), Vec::new());
     for line in text.split(|byte| *byte == b'\n') {
         let interface = devices.line(Some(line));
         found.extend(interface.map(|interface| (interface.name.to_vec(), interface.counters)));
     }
-    (found, devices.left_out)
+    (found, devices.finish().map_or(0, |skipped| skipped.count()))
 }
 
 fn protocols(text: &[u8]) -> (Vec<(String, i64)>, u64) {
@@ -32,13 +32,13 @@ fn protocols(text: &[u8]) -> (Vec<(String, i64)>, u64) {
 
 #[test]
 fn each_counter_is_found_by_its_column() {
-    let (found, left_out) =
+    let (found, skipped) =
         devices(format!("{HEADER}  eth0: 1 2 3 4 5 6 7 8 11 12 13 14 15 16 17 18\n").as_bytes());
     let [bytes_sent, bytes_recv, packets_sent, packets_recv] = [11, 1, 12, 2];
     let [err_in, err_out, drop_in, drop_out] = [3, 13, 4, 14];
     let counters =
         [bytes_sent, bytes_recv, packets_sent, packets_recv, err_in, err_out, drop_in, drop_out].map(Some);
-    assert_eq!((found, left_out), (vec![(b"eth0".to_vec(), counters)], 0));
+    assert_eq!((found, skipped), (vec![(b"eth0".to_vec(), counters)], 0));
 
     // In another order and with a column that no kernel has yet.
     let text = "x\n face |drop new errs packets bytes|bytes drop errs packets\n eth0:4 0 3 2 1 11 14 13 12\n";
@@ -49,9 +49,9 @@ fn each_counter_is_found_by_its_column() {
 fn names_may_hold_what_the_kernel_lets_them() {
     let values = "0 ".repeat(16);
     for name in ["eth0.100", "br-1a2b", "veth@x", "eth0:1", "a:b:c", "\u{e9}0", "|", "12"] {
-        let (found, left_out) = devices(format!("{HEADER}{name:>6}:{values}\n").as_bytes());
+        let (found, skipped) = devices(format!("{HEADER}{name:>6}:{values}\n").as_bytes());
         let names: Vec<_> = found.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
-        assert_eq!((names.as_slice(), left_out), ([name.into()].as_slice(), 0));
+        assert_eq!((names.as_slice(), skipped), ([name.into()].as_slice(), 0));
     }
     let odd = [HEADER.as_bytes(), b"\xe9th0: ", values.as_bytes()].concat();
     assert_eq!(devices(&odd).0.first().map(|(name, _)| name.as_slice()), Some(&b"\xe9th0"[..]));
@@ -70,14 +70,16 @@ fn a_line_that_is_no_interfaces_is_lost_alone() {
         "    : 1 2 3 4 5 6 7 8 1 2 3 4 5 6 7 8",
         ":",
     ] {
-        let (found, left_out) = devices(format!("{HEADER}{bad}\n{good}\n").as_bytes());
+        let (found, skipped) = devices(format!("{HEADER}{bad}\n{good}\n").as_bytes());
         let names: Vec<_> = found.iter().map(|(name, _)| name.as_slice()).collect();
-        assert_eq!((names.as_slice(), left_out), ([&b"eth1"[..]].as_slice(), 1), "{bad}");
+        assert_eq!((names.as_slice(), skipped), ([&b"eth1"[..]].as_slice(), 1), "{bad}");
     }
     let mut devices = Devices::default();
     HEADER.lines().for_each(|line| assert!(devices.line(Some(line.as_bytes())).is_none()));
     assert!(devices.line(None).is_none());
-    assert_eq!((devices.left_out, devices.first_left_out.first()), (1, Some(&b'(')));
+    let skipped = devices.finish().expect("a header was there");
+    let said = skipped.diagnostic("key", "dev").expect("a row was skipped").text;
+    assert_eq!(said, "dev: skipped 1 malformed rows, first: line 3: \"(a line of more than 64 KiB)\"");
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn without_a_header_there_is_no_table() {
     {
         let mut devices = Devices::default();
         text.lines().for_each(|line| assert!(devices.line(Some(line.as_bytes())).is_none()));
-        assert!(!devices.has_header(), "{text:?}");
+        assert!(devices.finish().is_none(), "{text:?}");
     }
 }
 
@@ -115,7 +117,7 @@ fn a_table_cut_at_any_byte_gives_no_wrong_number() {
 fn every_protocol_counter_of_each_kernel_comes_through() {
     for kernel in KERNELS {
         let text = recorded(kernel, "snmp");
-        let (counters, left_out) = protocols(&text);
+        let (counters, skipped) = protocols(&text);
         let words = |line: &str| line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>();
         let text = String::from_utf8(text).expect("UTF-8");
         let lines: Vec<&str> = text.lines().collect();
@@ -128,7 +130,7 @@ fn every_protocol_counter_of_each_kernel_comes_through() {
                 expected.push((format!("{protocol}_{name}").to_lowercase(), value));
             }
         }
-        assert_eq!((counters, left_out), (expected, 0), "{kernel}");
+        assert_eq!((counters, skipped), (expected, 0), "{kernel}");
     }
 }
 
@@ -153,12 +155,12 @@ fn a_pair_of_lines_that_do_not_fit_is_lost_alone() {
         "garbage\n",
         ": A\n: 1\n",
     ] {
-        let (counters, left_out) = protocols(format!("{bad}Udp: A\nUdp: 1\n").as_bytes());
+        let (counters, skipped) = protocols(format!("{bad}Udp: A\nUdp: 1\n").as_bytes());
         assert_eq!(counters, udp, "{bad}");
-        assert!(left_out > 0, "{bad}");
+        assert!(skipped > 0, "{bad}");
     }
-    let (counters, left_out) = protocols(b"Udp: A A\nUdp: 1 2\nudp: a\nudp: 3\n");
-    assert_eq!((counters.as_slice(), left_out), (udp.as_slice(), 2), "the first of a name counts");
+    let (counters, skipped) = protocols(b"Udp: A A\nUdp: 1 2\nudp: a\nudp: 3\n");
+    assert_eq!((counters.as_slice(), skipped), (udp.as_slice(), 2), "the first of a name counts");
 }
 
 #[test]
@@ -166,8 +168,8 @@ fn protocol_counters_are_bounded() {
     let many = MOST_PROTOCOL_COUNTERS + 10;
     let names: Vec<String> = (0..many).map(|number| format!("n{number}")).collect();
     let text = format!("X: {}\nX: {}\n", names.join(" "), vec!["1"; many].join(" "));
-    let (counters, left_out) = protocols(text.as_bytes());
-    assert_eq!((counters.len(), left_out), (MOST_PROTOCOL_COUNTERS, 10));
+    let (counters, skipped) = protocols(text.as_bytes());
+    assert_eq!((counters.len(), skipped), (MOST_PROTOCOL_COUNTERS, 10));
     let mut parser = ProtocolCounters::default();
     parser.line(None);
     assert_eq!(parser.finish(), (Vec::new(), 1));
@@ -209,8 +211,8 @@ proptest! {
     #[test]
     fn what_is_written_is_read(values in prop::collection::vec(any::<u64>(), 16), name in "[a-z][a-z0-9.:@-]{0,13}[a-z0-9]") {
         let words: Vec<String> = values.iter().map(u64::to_string).collect();
-        let (found, left_out) = devices(format!("{HEADER}{name}:{}\n", words.join(" ")).as_bytes());
-        prop_assert_eq!(left_out, 0);
+        let (found, skipped) = devices(format!("{HEADER}{name}:{}\n", words.join(" ")).as_bytes());
+        prop_assert_eq!(skipped, 0);
         let counters = [8, 0, 9, 1, 2, 10, 3, 11].map(|column: usize| values.get(column).copied());
         prop_assert_eq!(found, vec![(name.into_bytes(), counters)]);
     }

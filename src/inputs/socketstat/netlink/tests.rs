@@ -2,16 +2,21 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use nix::sys::socket::SockProtocol;
+
 use super::*;
-use crate::netlink::message::{DONE, ERROR, INTERRUPTED, OVERRUN, SOCK_DIAG_BY_FAMILY};
+use crate::inputs::socketstat::socket::Endpoint;
+use crate::netlink::channel::{Channel, KernelChannel};
+use crate::netlink::dump::Dumper;
+use crate::netlink::message::{DONE, ERROR, INTERRUPTED, NOOP, OVERRUN};
 
 const PORT: u32 = 4711;
 
 /// What happens on each channel that is opened, in order: a datagram or an errno at each receive.
 type Script = Vec<Vec<Result<Vec<u8>, Errno>>>;
 
-/// The queue length and the number of requests of each channel that was opened.
-type Opened = Arc<Mutex<Vec<(usize, u32)>>>;
+/// The number of requests of each channel that was opened.
+type Opened = Arc<Mutex<Vec<u32>>>;
 
 struct Scripted {
     steps: VecDeque<Result<Vec<u8>, Errno>>,
@@ -24,7 +29,7 @@ impl Channel for Scripted {
     }
 
     fn send(&mut self, _: &[u8]) -> Result<(), Errno> {
-        self.opened.lock().unwrap().last_mut().unwrap().1 += 1;
+        *self.opened.lock().unwrap().last_mut().unwrap() += 1;
         Ok(())
     }
 
@@ -40,30 +45,16 @@ fn scripted(script: Script) -> (Netlink, Opened) {
     let opened = Opened::default();
     let shared = opened.clone();
     let mut script = script.into_iter();
-    let open = move |queue| {
-        shared.lock().unwrap().push((queue, 0));
+    let open = move || {
+        shared.lock().unwrap().push(0);
         let steps = script.next().unwrap().into();
         Ok(Box::new(Scripted { steps, opened: shared.clone() }) as Box<dyn Channel>)
     };
-    (Netlink::with_channel(Box::new(open), Names::Own), opened)
+    (source(Box::new(open)), opened)
 }
 
-/// Keeps the remote ports, which unix sockets made by [`socket`] differ in.
-#[derive(Default)]
-struct Ports {
-    ports: Vec<String>,
-    restarts: u32,
-}
-
-impl Sink for Ports {
-    fn socket(&mut self, socket: &Socket<'_>) {
-        self.ports.push(String::from_utf8(socket.remote_port.to_vec()).unwrap());
-    }
-
-    fn restart(&mut self) {
-        self.ports.clear();
-        self.restarts += 1;
-    }
+fn source(open: Box<crate::netlink::dump::Open>) -> Netlink {
+    Netlink::new(SharedDumper::new(Dumper::with_channel(open)), Names::Own)
 }
 
 fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
@@ -92,12 +83,21 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-fn dump(source: &mut Netlink) -> (Result<Vec<Note>, SourceError>, Ports) {
-    let mut ports = Ports::default();
-    (source.dump(Protocol::Unix, soon(), &mut ports), ports)
+fn query(protocol: Protocol) -> Query {
+    Query { protocol, states: !0, tcp_info: false, congestion: false, deadline: soon() }
 }
 
-fn text(result: Result<Vec<Note>, SourceError>) -> String {
+/// The inode numbers of the peers, which unix sockets made by [`socket`] differ in.
+fn dump(source: &mut Netlink) -> (Result<Vec<Diagnostic>, SourceError>, Vec<u32>) {
+    let mut peers = Vec::new();
+    let outcome = source.dump(&query(Protocol::Unix), &mut |socket| match socket.remote {
+        Endpoint::Unix { inode, .. } => peers.push(inode),
+        other => panic!("{other:?}"),
+    });
+    (outcome, peers)
+}
+
+fn text(result: Result<Vec<Diagnostic>, SourceError>) -> String {
     result.unwrap_err().to_string()
 }
 
@@ -108,39 +108,11 @@ fn keeps_the_channel_between_dumps_and_counts_requests_on() {
         Ok(done(1, 0)),
         Ok([socket(2, 0, 7), done(2, 0)].concat()),
     ]]);
-    let (notes, ports) = dump(&mut source);
-    assert_eq!((notes.unwrap(), ports.ports), (vec![], vec!["5".to_owned(), "6".to_owned()]));
-    let (notes, ports) = dump(&mut source);
-    assert_eq!((notes.unwrap(), ports.ports), (vec![], vec!["7".to_owned()]));
-    assert_eq!(*opened.lock().unwrap(), [(QUEUE, 2)]);
-}
-
-#[test]
-fn starts_an_interrupted_dump_again() {
-    let (mut source, opened) = scripted(vec![vec![
-        Ok([socket(1, INTERRUPTED, 5), done(1, 0)].concat()),
-        Ok([socket(2, 0, 5), socket(2, 0, 6), done(2, 0)].concat()),
-    ]]);
-    let (notes, ports) = dump(&mut source);
-    assert_eq!(notes.unwrap(), []);
-    assert_eq!((ports.ports, ports.restarts), (vec!["5".to_owned(), "6".to_owned()], 1));
-    assert_eq!(*opened.lock().unwrap(), [(QUEUE, 2)]);
-}
-
-#[test]
-fn accepts_the_last_of_the_interrupted_dumps_with_a_warning() {
-    let interrupted = |sequence| Ok([socket(sequence, INTERRUPTED, 5), done(sequence, 0)].concat());
-    let (mut source, _) = scripted(vec![(1..=ATTEMPTS).map(interrupted).collect()]);
-    let (notes, ports) = dump(&mut source);
-    assert!(matches!(notes.unwrap().as_slice(), [Note::Warning { key: "netlink: interrupted dump", .. }]));
-    assert_eq!((ports.ports, ports.restarts), (vec!["5".to_owned()], ATTEMPTS - 1));
-
-    // No time for another one: the deadline comes before a retry would end.
-    let (mut source, _) = scripted(vec![vec![interrupted(1)]]);
-    let mut ports = Ports::default();
-    let notes = source.dump(Protocol::Unix, Instant::now(), &mut ports).unwrap();
-    assert!(matches!(notes.as_slice(), [Note::Warning { .. }]));
-    assert_eq!((ports.ports, ports.restarts), (vec!["5".to_owned()], 0));
+    let (diagnostics, peers) = dump(&mut source);
+    assert_eq!((diagnostics.unwrap(), peers), (vec![], vec![5, 6]));
+    let (diagnostics, peers) = dump(&mut source);
+    assert_eq!((diagnostics.unwrap(), peers), (vec![], vec![7]));
+    assert_eq!(*opened.lock().unwrap(), [2]);
 }
 
 #[test]
@@ -148,31 +120,28 @@ fn tells_a_protocol_that_is_not_in_the_kernel() {
     let error = message(ERROR, 0, 1, &(-2_i32).to_ne_bytes());
     for answer in [done(1, 2), error] {
         let (mut source, _) = scripted(vec![vec![Ok(answer)]]);
-        let (notes, ports) = dump(&mut source);
-        let notes = notes.unwrap();
-        let [Note::Info { text, .. }] = notes.as_slice() else { panic!("{notes:?}") };
-        assert_eq!(
-            text,
-            "netlink: this kernel has no unix sockets, or not the module unix_diag that lists them"
-        );
-        assert_eq!(ports.ports, [""; 0]);
+        let (outcome, peers) = dump(&mut source);
+        let Err(SourceError::Unsupported(cause)) = outcome else { panic!("{outcome:?}") };
+        let expected =
+            "netlink: this kernel has no unix sockets, or not the module unix_diag that lists them";
+        assert_eq!((cause.to_string().as_str(), peers), (expected, vec![]));
     }
 }
 
 #[test]
 fn one_family_of_two_is_enough() {
-    let (mut source, _) = scripted(vec![vec![Ok(done(1, 0)), Ok(done(2, 2))]]);
-    let notes = source.dump(Protocol::Sctp, soon(), &mut Ports::default()).unwrap();
-    assert_eq!(notes, []);
+    let (mut source, opened) = scripted(vec![vec![Ok(done(1, 0)), Ok(done(2, 2))]]);
+    assert_eq!(source.dump(&query(Protocol::Sctp), &mut |_| {}).unwrap(), []);
+    assert_eq!(*opened.lock().unwrap(), [2]);
 }
 
 /// A source with one socket, or one that fails.
-struct Table(Result<(), fn(String) -> SourceError>);
+struct Table(Result<(), fn(Cause) -> SourceError>);
 
 impl Source for Table {
-    fn dump(&mut self, _: Protocol, _: Instant, sink: &mut dyn Sink) -> Result<Vec<Note>, SourceError> {
-        self.0.map_err(|error| error("no table".to_owned()))?;
-        sink.socket(&Socket { remote_port: b"table", ..Socket::default() });
+    fn dump(&mut self, _: &Query, each: &mut dyn FnMut(&Socket<'_>)) -> Result<Vec<Diagnostic>, SourceError> {
+        self.0.map_err(|error| error(Cause::new("no table")))?;
+        each(&Socket { remote: Endpoint::Unix { path: b"", inode: 99 }, ..Socket::default() });
         Ok(Vec::new())
     }
 }
@@ -183,59 +152,33 @@ fn falls_back_where_the_kernel_does_not_list_a_protocol() {
         let (source, _) = scripted(vec![vec![Ok(done(1, 2))]]);
         dump(&mut source.with_fallback(Box::new(Table(table))))
     };
-    let (notes, ports) = with(Ok(()));
-    let notes = notes.unwrap();
-    assert!(
-        matches!(&notes[..], [Note::Info { text, .. }] if text.ends_with("; read from /proc/net instead"))
-    );
-    assert_eq!(ports.ports, ["table"]);
-
-    let (notes, ports) = with(Err(SourceError::Unavailable));
-    let notes = notes.unwrap();
-    assert!(matches!(&notes[..], [Note::Info { text, .. }] if text.ends_with("that lists them")));
-    assert_eq!(ports.ports, [""; 0]);
-
+    let (diagnostics, peers) = with(Ok(()));
+    let diagnostics = diagnostics.unwrap();
+    let [Diagnostic { level: Level::Info, text: said, .. }] = &diagnostics[..] else {
+        panic!("{diagnostics:?}")
+    };
+    assert!(said.ends_with("; reading /proc/net instead"), "{said}");
+    assert_eq!(peers, [99]);
+    for error in [SourceError::Unavailable, SourceError::Unsupported] {
+        let (outcome, peers) = with(Err(error));
+        assert!(matches!(&outcome, Err(SourceError::Unsupported(_))), "{outcome:?}");
+        assert!(text(outcome).ends_with("that lists them"));
+        assert_eq!(peers, []);
+    }
     assert_eq!(text(with(Err(SourceError::Failed)).0), "no table");
 }
 
 #[test]
-fn makes_the_queue_longer_when_it_is_full() {
-    let overrun = message(OVERRUN, 0, 2, &[]);
-    let (mut source, opened) = scripted(vec![
-        vec![Ok(socket(1, 0, 5)), Err(Errno::ENOBUFS)],
-        vec![Ok(overrun)],
-        vec![Ok([socket(3, 0, 5), done(3, 0)].concat())],
-    ]);
-    let (notes, ports) = dump(&mut source);
-    assert_eq!(notes.unwrap(), []);
-    assert_eq!((ports.ports, ports.restarts), (vec!["5".to_owned()], 2));
-    assert_eq!(*opened.lock().unwrap(), [(QUEUE, 1), (2 * QUEUE, 1), (4 * QUEUE, 1)]);
-
-    let (mut source, opened) = scripted(vec![vec![Err(Errno::ENOBUFS)]; ATTEMPTS as usize]);
-    let (result, _) = dump(&mut source);
-    assert!(
-        matches!(&result, Err(SourceError::Failed(text)) if text.contains("net.core.rmem_max")),
-        "{result:?}"
-    );
-    assert_eq!(opened.lock().unwrap().len(), ATTEMPTS as usize);
-    assert_eq!(source.queue, QUEUE);
-}
-
-#[test]
-fn makes_room_for_a_long_datagram_and_gives_it_back() {
-    let long = |sequence| {
-        let sockets = socket(sequence, 0, 5).repeat(DATAGRAM / 40 + 1);
-        Ok([sockets, done(sequence, 0)].concat())
-    };
-    let (mut source, _) = scripted(vec![vec![long(1)], vec![long(2)]]);
-    let (notes, ports) = dump(&mut source);
-    assert_eq!(notes.unwrap(), []);
-    assert_eq!((ports.ports.len(), ports.restarts), (DATAGRAM / 40 + 1, 1));
-    assert_eq!(source.buffer.capacity(), DATAGRAM);
-
-    let endless = vec![0; LONGEST_DATAGRAM + 1];
-    let (mut source, _) = scripted(vec![vec![Ok(endless)]]);
-    assert!(text(dump(&mut source).0).ends_with("a datagram of 16777217 bytes"));
+fn a_full_queue_and_a_truncated_datagram_fail() {
+    let full = vec![Ok(socket(1, 0, 5)), Err(Errno::ENOBUFS)];
+    let overrun = vec![Ok(message(OVERRUN, 0, 1, &[]))];
+    for script in [full, overrun] {
+        let (mut source, _) = scripted(vec![script]);
+        let said = text(dump(&mut source).0);
+        assert_eq!(said, "netlink: cannot list unix sockets: no room in the queue, see net.core.rmem_max");
+    }
+    let (mut source, _) = scripted(vec![vec![Ok(vec![0; 1 << 20])]]);
+    assert!(text(dump(&mut source).0).ends_with("truncated datagram of 1048576 bytes"));
 }
 
 #[test]
@@ -246,14 +189,13 @@ fn skips_what_answers_another_question() {
         socket(0, INTERRUPTED, 5),
         done(0, 2),
         foreign,
-        message(crate::netlink::message::NOOP, 0, 1, &[]),
-        message(ERROR, 0, 1, &[0; 4]),
+        message(NOOP, 0, 1, &[]),
         socket(1, 0, 7),
         done(1, 0),
     ]
     .concat())]]);
-    let (notes, ports) = dump(&mut source);
-    assert_eq!((notes.unwrap(), ports.ports), (vec![], vec!["7".to_owned()]));
+    let (diagnostics, peers) = dump(&mut source);
+    assert_eq!((diagnostics.unwrap(), peers), (vec![], vec![7]));
 }
 
 #[test]
@@ -270,11 +212,11 @@ fn a_bad_message_costs_its_row() {
         done(1, 0),
     ]
     .concat())]]);
-    let (notes, ports) = dump(&mut source);
-    let notes = notes.unwrap();
-    let [Note::Warning { text, .. }] = notes.as_slice() else { panic!("{notes:?}") };
-    assert_eq!(text, "netlink: 3 messages about unix sockets left out: malformed");
-    assert_eq!(ports.ports, ["5", "6"]);
+    let (diagnostics, peers) = dump(&mut source);
+    let diagnostics = diagnostics.unwrap();
+    let [Diagnostic { level: Level::Warn, text, .. }] = &diagnostics[..] else { panic!("{diagnostics:?}") };
+    assert!(text.starts_with("netlink: unix: skipped 3 malformed rows, first: "), "{text}");
+    assert_eq!(peers, [5, 6]);
 }
 
 #[test]
@@ -282,8 +224,8 @@ fn a_broken_stream_fails_and_the_next_dump_opens_another() {
     for broken in [Vec::new(), vec![1; 15], [socket(1, 0, 5), vec![0; 16]].concat()] {
         let good = vec![Ok([socket(2, 0, 6), done(2, 0)].concat())];
         let (mut source, opened) = scripted(vec![vec![Ok(broken)], good]);
-        assert!(text(dump(&mut source).0).ends_with("the kernel's answer is malformed"));
-        assert_eq!(dump(&mut source).1.ports, ["6"]);
+        assert!(text(dump(&mut source).0).ends_with("malformed answer of the kernel"));
+        assert_eq!(dump(&mut source).1, [6]);
         assert_eq!(opened.lock().unwrap().len(), 2);
     }
 }
@@ -291,9 +233,9 @@ fn a_broken_stream_fails_and_the_next_dump_opens_another() {
 #[test]
 fn the_deadline_ends_a_dump() {
     let (mut source, _) = scripted(vec![vec![Ok(socket(1, 0, 5))]]);
-    assert_eq!(text(dump(&mut source).0), "netlink: unix sockets not listed within the timeout");
+    assert_eq!(text(dump(&mut source).0), "netlink: cannot list unix sockets: timed out (option timeout)");
     let begin = Instant::now();
-    let mut kernel = KernelChannel::open(SockProtocol::NetlinkSockDiag, 0, QUEUE).unwrap();
+    let mut kernel = KernelChannel::open(SockProtocol::NetlinkSockDiag, 0, 0).unwrap();
     let result = kernel.receive(&mut [0; 100], begin + Duration::from_millis(30));
     assert_eq!(result, Err(Errno::ETIME));
     assert!(begin.elapsed() >= Duration::from_millis(30));
@@ -308,7 +250,7 @@ fn what_this_host_lacks_is_told_from_what_passes() {
         (Errno::EMFILE, false),
         (Errno::ENOMEM, false),
     ] {
-        let mut source = Netlink::with_channel(Box::new(move |_| Err(errno)), Names::Own);
+        let mut source = self::source(Box::new(move || Err(errno)));
         let error = dump(&mut source).0.unwrap_err();
         assert_eq!(matches!(error, SourceError::Unavailable(_)), unavailable, "{error}");
         let (mut source, _) = scripted(vec![vec![Ok(done(1, errno as i32))]]);
@@ -319,5 +261,6 @@ fn what_this_host_lacks_is_told_from_what_passes() {
 
 #[test]
 fn probes_this_host() {
-    assert_eq!(probe(Protocol::Tcp, soon()), Ok(()));
+    let dumper = SharedDumper::new(Dumper::new(SockProtocol::NetlinkSockDiag));
+    probe(&dumper, Protocol::Tcp, soon()).unwrap();
 }

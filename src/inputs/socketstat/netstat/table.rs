@@ -8,18 +8,23 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::inputs::socketstat::socket::{Protocol, Socket};
+use crate::inputs::socketstat::socket::{Endpoint, Protocol, Socket, State};
+use crate::inputs::source::Skipped;
+use crate::lines::TOO_LONG;
 use crate::netstat::{FirstLine, cells};
-use crate::number::number;
+use crate::number::parse_decimal;
 
 /// Reads one run's output and hands on the sockets of one protocol.
 #[derive(Debug)]
 pub struct Table {
     protocol: Protocol,
+    states: u32,
     first: FirstLine,
     section: Section,
     seen_header: bool,
-    left_out: u64,
+    /// Whether this is the table of Linux's netstat.
+    of_linux: bool,
+    skipped: Skipped,
     local: Vec<u8>,
     remote: Vec<u8>,
 }
@@ -30,12 +35,12 @@ enum Section {
     /// Nothing yet, or no table of sockets whose columns are known.
     Other,
     /// A table with these columns.
-    Sockets(Columns),
+    Sockets(SocketColumns),
 }
 
 /// At which cell of a row each column stands.
 #[derive(Clone, Copy, Debug)]
-struct Columns {
+struct SocketColumns {
     recv_q: Option<usize>,
     send_q: Option<usize>,
     local: usize,
@@ -52,24 +57,26 @@ enum Proto {
 }
 
 /// What came of a whole output.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Summary {
-    /// How many rows were left out because they could not be read.
-    pub left_out: u64,
+    /// The malformed rows.
+    pub skipped: Skipped,
     /// Nothing was printed, which is how netstat says that there is no socket of the kind.
     pub empty: bool,
 }
 
 impl Table {
-    /// A reader for the sockets of `protocol`, tcp or udp.
+    /// A parser for the sockets of `protocol`, tcp or udp, in `states`.
     #[must_use]
-    pub fn new(protocol: Protocol) -> Self {
+    pub fn new(protocol: Protocol, states: u32) -> Self {
         Self {
             protocol,
+            states,
             first: FirstLine::default(),
             section: Section::Other,
             seen_header: false,
-            left_out: 0,
+            of_linux: false,
+            skipped: Skipped::default(),
             local: Vec::new(),
             remote: Vec::new(),
         }
@@ -78,16 +85,20 @@ impl Table {
     /// Takes the next line; `None` stands for one too long to be kept.
     pub fn line(&mut self, line: Option<&[u8]>, each: &mut dyn FnMut(&Socket<'_>)) {
         let Some(line) = line else {
-            self.left_out += 1;
+            self.skipped.add(None, TOO_LONG);
             return;
         };
         self.first.see(line);
         match cells(line).next() {
             // FreeBSD and macOS end a table that changed meanwhile with `Some tcp sockets may have been deleted.`
             None | Some(b"Some") => {}
-            Some(b"Active") => self.section = Section::Other,
+            Some(b"Active") => {
+                self.of_linux |= is_title_of_linux(line);
+                self.section = Section::Other;
+            }
             Some(b"Proto") => {
-                self.section = Columns::of(line, self.protocol).map_or(Section::Other, Section::Sockets);
+                self.section =
+                    SocketColumns::of(line, self.protocol).map_or(Section::Other, Section::Sockets);
                 self.seen_header |= matches!(self.section, Section::Sockets(_));
             }
             Some(proto) => {
@@ -96,7 +107,9 @@ impl Table {
                     // A header that is not understood costs its rows.
                     Section::Other => proto_of(proto) != Some(Proto::Known(self.protocol)),
                 };
-                self.left_out += u64::from(!read);
+                if !read {
+                    self.skipped.add(None, line);
+                }
             }
         }
     }
@@ -107,17 +120,18 @@ impl Table {
     /// Where it was no table of sockets: its first line, quoted.
     pub fn finish(self) -> Result<Summary, String> {
         match self.first.quoted() {
-            Some(first) if !self.seen_header => {
-                Err(format!("printed no table of {} sockets: it begins with {first}", self.protocol))
-            }
-            first => Ok(Summary { left_out: self.left_out, empty: first.is_none() }),
+            Some(first) if self.of_linux || !self.seen_header => Err(format!(
+                "printed unexpected output, expected a table of {} sockets, got {first}",
+                self.protocol
+            )),
+            first => Ok(Summary { skipped: self.skipped, empty: first.is_none() }),
         }
     }
 
     /// Reads one row. `None` where it cannot be read.
     fn row(
         &mut self,
-        columns: Columns,
+        columns: SocketColumns,
         proto: &[u8],
         line: &[u8],
         each: &mut dyn FnMut(&Socket<'_>),
@@ -128,7 +142,7 @@ impl Table {
         let cell = |column: usize| cells(line).nth(column);
         let queue = |column: Option<usize>| match column {
             None => Some(None),
-            Some(column) => number(cell(column)?).map(Some),
+            Some(column) => parse_decimal(cell(column)?).map(Some),
         };
         let (recv_q, send_q) = (queue(columns.recv_q)?, queue(columns.send_q)?);
         let local_port = split_address(cell(columns.local)?, &mut self.local)?;
@@ -136,15 +150,14 @@ impl Table {
         let state = match columns.state.filter(|_| self.protocol.has_state()) {
             Some(column) => state_of(cell(column)?)?,
             // A datagram socket is connected where it has a peer.
-            None if self.remote == b"*" => State::LeftOut,
-            None => State::Named(b""),
+            None if self.remote == b"*" => State::Text(b"UNCONN"),
+            None => State::Text(b"ESTAB"),
         };
-        if let State::Named(state) = state {
+        // A state that ss does not know either is listed.
+        if state.number().is_none_or(|number| self.states & (1 << number) != 0) {
             each(&Socket {
-                local_addr: &self.local,
-                local_port,
-                remote_addr: &self.remote,
-                remote_port,
+                local: Endpoint::Text { address: &self.local, port: local_port },
+                remote: Endpoint::Text { address: &self.remote, port: remote_port },
                 state,
                 recv_q,
                 send_q,
@@ -155,7 +168,7 @@ impl Table {
     }
 }
 
-impl Columns {
+impl SocketColumns {
     /// Reads a header: `Proto Recv-Q Send-Q Local Address Foreign Address (state)`, where `State` and `TCP-State`
     /// are other spellings of the last, and other columns may stand between or after. `None` where the addresses,
     /// or the state of a protocol that has one, are not among them.
@@ -184,6 +197,14 @@ impl Columns {
     }
 }
 
+/// Whether a section's title is one of net-tools' netstat, which splits addresses with colons: the others say
+/// `(including servers)` or nothing.
+fn is_title_of_linux(line: &[u8]) -> bool {
+    [&b"(servers and established)"[..], b"(w/o servers)", b"(only servers)"]
+        .iter()
+        .any(|title| memchr::memmem::find(line, title).is_some())
+}
+
 /// Reads a protocol cell: `tcp`, `tcp4`, `tcp6`, `tcp46` (both families), `toe4` (FreeBSD: a TCP connection that the
 /// network card runs), `udp` likewise. `None` where it is no name of a protocol.
 fn proto_of(cell: &[u8]) -> Option<Proto> {
@@ -196,22 +217,14 @@ fn proto_of(cell: &[u8]) -> Option<Proto> {
     }
 }
 
-/// What a row's state means for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// ss does not list such a socket without `-a`.
-    LeftOut,
-    /// The state in ss's words; empty for a protocol without states.
-    Named(&'static [u8]),
-}
-
 /// Reads a state of `tcpstates` in `netinet/tcp_fsm.h`, or the number that stands for one that netstat does not know:
 /// ss calls such a state `UNKNOWN`. FreeBSD adds `*` to the state of a connection that has yet to send its SYN or FIN.
-fn state_of(cell: &[u8]) -> Option<State> {
-    Some(State::Named(match cell.strip_suffix(b"*").unwrap_or(cell) {
-        b"CLOSED" | b"LISTEN" | b"TIME_WAIT" => return Some(State::LeftOut),
+fn state_of(cell: &[u8]) -> Option<State<'static>> {
+    Some(State::Text(match cell.strip_suffix(b"*").unwrap_or(cell) {
+        b"CLOSED" => b"UNCONN",
+        b"LISTEN" => b"LISTEN",
+        b"TIME_WAIT" => b"TIME-WAIT",
         b"SYN_SENT" => b"SYN-SENT",
-        // Linux has no socket for it yet, so ss never shows it without -a; here it is one like the others.
         b"SYN_RCVD" => b"SYN-RECV",
         b"ESTABLISHED" => b"ESTAB",
         b"CLOSE_WAIT" => b"CLOSE-WAIT",
@@ -219,7 +232,7 @@ fn state_of(cell: &[u8]) -> Option<State> {
         b"CLOSING" => b"CLOSING",
         b"LAST_ACK" => b"LAST-ACK",
         b"FIN_WAIT_2" => b"FIN-WAIT-2",
-        other => number(other.strip_prefix(b"-").unwrap_or(other)).map(|_| b"UNKNOWN")?,
+        other => parse_decimal(other.strip_prefix(b"-").unwrap_or(other)).map(|_| b"UNKNOWN")?,
     }))
 }
 
@@ -229,7 +242,7 @@ fn state_of(cell: &[u8]) -> Option<State> {
 fn split_address<'a>(cell: &'a [u8], address: &mut Vec<u8>) -> Option<&'a [u8]> {
     let dot = memchr::memrchr(b'.', cell)?;
     let (host, port) = (cell.get(..dot)?, cell.get(dot + 1..)?);
-    if port != b"*" && number(port).is_none_or(|port| port > u64::from(u16::MAX)) {
+    if port != b"*" && parse_decimal(port).is_none_or(|port| port > u64::from(u16::MAX)) {
         return None;
     }
     let zone = memchr::memchr(b'%', host).unwrap_or(host.len());

@@ -2,34 +2,38 @@ use std::ffi::OsStr;
 
 use proptest::prelude::*;
 
-use super::table::{Summary, Table};
-use super::{PROTOCOLS, probe, runs};
+use super::table::Table;
+use super::{CAPABILITIES, probe, runs};
+use crate::inputs::socketstat::print::printed;
 use crate::inputs::socketstat::socket::{Protocol, Socket};
+use crate::inputs::socketstat::state::listed;
 use crate::platform::Platform;
 
 const HEADER: &str = "Active Internet connections (including servers)
 Proto Recv-Q Send-Q Local Address          Foreign Address        (state)
 ";
 
+/// How many rows were skipped, and whether nothing was printed.
+type End = Result<(u64, bool), String>;
+
 /// What `Table` makes of an output: each socket as `local port remote port state recv_q send_q`, and the end.
-fn read(protocol: Protocol, output: &[u8]) -> (Vec<String>, Result<Summary, String>) {
+fn read(protocol: Protocol, output: &[u8]) -> (Vec<String>, End) {
     let mut sockets = Vec::new();
-    let mut table = Table::new(protocol);
+    let mut table = Table::new(protocol, listed(protocol));
     for line in output.split(|byte| *byte == b'\n') {
         table.line(Some(line), &mut |socket| sockets.push(shown(socket)));
     }
-    (sockets, table.finish())
+    (sockets, table.finish().map(|summary| (summary.skipped.count(), summary.empty)))
 }
 
 fn shown(socket: &Socket<'_>) -> String {
-    let texts = [socket.local_addr, socket.local_port, socket.remote_addr, socket.remote_port, socket.state];
-    let texts = texts.map(|text| String::from_utf8_lossy(text)).join(" ");
-    format!("{texts} {:?} {:?}", socket.recv_q, socket.send_q)
+    let (ends, state) = (printed(socket).join(" "), String::from_utf8_lossy(socket.state.name()));
+    format!("{ends} {state} {:?} {:?}", socket.recv_q, socket.send_q)
 }
 
 fn rows(protocol: Protocol, rows: &str) -> (Vec<String>, u64) {
     let (sockets, end) = read(protocol, format!("{HEADER}{rows}").as_bytes());
-    (sockets, end.expect("a header is there").left_out)
+    (sockets, end.expect("a header is there").0)
 }
 
 /// One row's socket.
@@ -43,7 +47,6 @@ fn only(protocol: Protocol, row: &str) -> String {
 fn every_state_is_named_as_ss_names_it() {
     for (state, name) in [
         ("SYN_SENT", "SYN-SENT"),
-        ("SYN_RCVD", "SYN-RECV"),
         ("ESTABLISHED", "ESTAB"),
         ("ESTABLISHED*", "ESTAB"),
         ("CLOSE_WAIT", "CLOSE-WAIT"),
@@ -58,7 +61,7 @@ fn every_state_is_named_as_ss_names_it() {
         let expected = format!("10.0.0.1 22 10.0.0.2 4000 {name} Some(1) Some(2)");
         assert_eq!(only(Protocol::Tcp, &row), expected);
     }
-    for state in ["LISTEN", "TIME_WAIT", "CLOSED", "TIME_WAIT*"] {
+    for state in ["LISTEN", "TIME_WAIT", "CLOSED", "TIME_WAIT*", "SYN_RCVD"] {
         let row = format!("tcp4 1 2 10.0.0.1.22 10.0.0.2.4000 {state}");
         assert_eq!(rows(Protocol::Tcp, &row), (vec![], 0), "{state}");
     }
@@ -122,7 +125,7 @@ Some tcp sockets may have been deleted.
 #[test]
 fn a_datagram_socket_without_a_peer_is_left_out() {
     let udp = "udp4 0 0 10.0.0.1.123 *.*\nudp46 0 0 *.5353 *.*\nudp6 7 0 ::1.9 ::1.53\n";
-    let expected = vec!["[::1] 9 [::1] 53  Some(7) Some(0)".to_owned()];
+    let expected = vec!["[::1] 9 [::1] 53 ESTAB Some(7) Some(0)".to_owned()];
     assert_eq!(rows(Protocol::Udp, udp), (expected, 0));
 }
 
@@ -151,10 +154,10 @@ fn rows_that_cannot_be_read_are_counted_and_cost_no_other() {
         let (sockets, left_out) = rows(Protocol::Tcp, &format!("{good}\n{bad}\n{good}\r\n"));
         assert_eq!((sockets.len(), left_out), (2, 1), "{bad}");
     }
-    let mut table = Table::new(Protocol::Udp);
+    let mut table = Table::new(Protocol::Udp, !0);
     table.line(Some(b"Proto Recv-Q Send-Q Local Address Foreign Address"), &mut |_| {});
     table.line(None, &mut |_| {});
-    assert_eq!(table.finish(), Ok(Summary { left_out: 1, empty: false }));
+    assert_eq!(table.finish().unwrap().skipped.count(), 1);
 }
 
 #[test]
@@ -167,9 +170,9 @@ udp 1 2 10.0.0.1.53 10.0.0.2.4000
 ";
     let (sockets, end) = read(Protocol::Tcp, openbsd);
     assert_eq!(sockets, ["10.0.0.1 22 10.0.0.2 4000 ESTAB Some(1) Some(2)"]);
-    assert_eq!(end, Ok(Summary { left_out: 0, empty: false }));
+    assert_eq!(end, Ok((0, false)));
     let (sockets, _) = read(Protocol::Udp, openbsd);
-    assert_eq!(sockets, ["10.0.0.1 53 10.0.0.2 4000  Some(1) Some(2)"]);
+    assert_eq!(sockets, ["10.0.0.1 53 10.0.0.2 4000 ESTAB Some(1) Some(2)"]);
 
     let fused = b"Proto Recv-Q Send-Q Local AddressForeign Address(state)  rxbytes
 tcp46 1 2 ::1.22 ::1.4000 LAST_ACK 77
@@ -184,7 +187,7 @@ tcp46 1 2 ::1.22 ::1.4000 LAST_ACK 77
 fn rows_under_a_header_that_is_not_understood_are_counted() {
     let output = format!("{HEADER}Proto Recv-Q\ntcp4 0 0 10.0.0.1.22 10.0.0.2.4000 ESTABLISHED\n");
     let (sockets, end) = read(Protocol::Tcp, output.as_bytes());
-    assert_eq!((sockets.len(), end), (0, Ok(Summary { left_out: 1, empty: false })));
+    assert_eq!((sockets.len(), end), (0, Ok((1, false))));
 }
 
 #[test]
@@ -197,25 +200,37 @@ fffff800 stream      0      0        0 fffff801        0        0
 "
     );
     let (sockets, end) = read(Protocol::Tcp, unix.as_bytes());
-    assert_eq!((sockets.len(), end), (1, Ok(Summary { left_out: 0, empty: false })));
+    assert_eq!((sockets.len(), end), (1, Ok((0, false))));
 }
 
 #[test]
 fn an_output_without_a_header_is_foreign_and_quoted() {
-    let text = "printed no table of tcp sockets: it begins with \"Active Internet\\tconnections\"";
+    let text =
+        "printed unexpected output, expected a table of tcp sockets, got \"Active Internet\\tconnections\"";
     assert_eq!(read(Protocol::Tcp, b"\n Active Internet\tconnections\r\n").1, Err(text.to_owned()));
-    let text = "printed no table of udp sockets: it begins with \"usage: netstat\"";
+    let text = "printed unexpected output, expected a table of udp sockets, got \"usage: netstat\"";
     assert_eq!(read(Protocol::Udp, b"usage: netstat\nudp4 0 0 *.1 *.*\n").1, Err(text.to_owned()));
     // A header without the state tells nothing of tcp.
     assert!(read(Protocol::Tcp, b"Proto Recv-Q Send-Q Local Address Foreign Address\n").1.is_err());
 }
 
 #[test]
+fn the_netstat_of_linux_is_none_of_these() {
+    let linux = b"Active Internet connections (servers and established)
+Proto Recv-Q Send-Q Local Address           Foreign Address         State
+tcp        0      0 0.0.0.0:2024            0.0.0.0:*               LISTEN
+";
+    let text = read(Protocol::Tcp, linux).1.unwrap_err();
+    let expected = "printed unexpected output, expected a table of tcp sockets, got \"Active Internet connections (servers";
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
 fn an_empty_output_means_no_sockets() {
     for empty in [&b""[..], b"\n", b" \r\n\n"] {
-        assert_eq!(read(Protocol::Udp, empty), (vec![], Ok(Summary { left_out: 0, empty: true })));
+        assert_eq!(read(Protocol::Udp, empty), (vec![], Ok((0, true))));
     }
-    assert_eq!(read(Protocol::Tcp, HEADER.as_bytes()).1, Ok(Summary { left_out: 0, empty: false }));
+    assert_eq!(read(Protocol::Tcp, HEADER.as_bytes()).1, Ok((0, false)));
 }
 
 #[test]
@@ -223,7 +238,7 @@ fn each_system_gets_the_flags_that_do_not_cut_addresses() {
     assert_eq!(runs(Platform::FreeBsd, Protocol::Tcp), [["-anW", "-p", "tcp"]]);
     assert_eq!(runs(Platform::MacOs, Protocol::Udp), [["-anl", "-p", "udp"]]);
     assert_eq!(runs(Platform::OpenBsd, Protocol::Udp), [["-anv", "-p", "udp"]]);
-    for protocol in PROTOCOLS {
+    for protocol in CAPABILITIES.protocols {
         assert_eq!(runs(Platform::NetBsd, *protocol), [["-anv", "-f", "inet"], ["-anv", "-f", "inet6"]]);
     }
 }
@@ -232,15 +247,15 @@ fn each_system_gets_the_flags_that_do_not_cut_addresses() {
 fn the_probe_names_what_is_missing() {
     let nowhere = OsStr::new("/nonexistent");
     let unknown = probe(None, nowhere).expect_err("no platform");
-    assert!(unknown.contains("netstat_platform"), "{unknown}");
+    assert!(unknown.to_string().contains("netstat_platform"), "{unknown}");
     let missing = probe(Some(Platform::FreeBsd), nowhere).expect_err("no netstat");
-    assert_eq!(missing, "netstat not found on PATH");
+    assert_eq!(missing.to_string(), "netstat not found on PATH");
 }
 
 proptest! {
     #[test]
     fn no_output_makes_it_panic(output in proptest::collection::vec(any::<u8>(), 0..2000)) {
-        for protocol in PROTOCOLS {
+        for protocol in CAPABILITIES.protocols {
             let (sockets, end) = read(*protocol, &output);
             prop_assert!(sockets.is_empty() || end.is_ok());
         }
@@ -248,7 +263,7 @@ proptest! {
 
     #[test]
     fn no_row_makes_it_panic(rows in "((tcp4|udp6|ip|Proto|Some|Active)[ .:%*0-9a-zA-Z_\\n\\t-]{0,60}\\n){0,20}") {
-        for protocol in PROTOCOLS {
+        for protocol in CAPABILITIES.protocols {
             let (_, end) = read(*protocol, format!("{HEADER}{rows}").as_bytes());
             prop_assert!(end.is_ok());
         }

@@ -3,127 +3,105 @@
 //! Sources: proc(5) and, in the kernel, `get_tcp4_sock` (`net/ipv4/tcp_ipv4.c`), `udp4_format_sock`, `raw_sock_seq_show`
 //! and their IPv6 likes, `unix_seq_show` (`net/unix/af_unix.c`), `packet_seq_show` (`net/packet/af_packet.c`).
 
-use std::io::Read;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::str::FromStr;
+use std::collections::HashSet;
+use std::net::IpAddr;
 
-use procfs_core::net::{TcpNetEntries, UdpNetEntries};
-use procfs_core::{ExplicitSystemInfo, FromBufReadSI};
-
-use crate::inputs::socketstat::address::{parts, push_address, push_inode, push_port};
-use crate::inputs::socketstat::interfaces::Interfaces;
-use crate::inputs::socketstat::netid::{self, push_ether_type, push_interface};
-use crate::inputs::socketstat::socket::{Protocol, Socket};
-use crate::inputs::socketstat::source::{Note, Sink, SourceError};
-use crate::inputs::socketstat::state;
+use crate::inputs::socketstat::netid;
+use crate::inputs::socketstat::socket::{Device, Endpoint, Protocol, Socket, State};
+use crate::inputs::socketstat::state::{CLOSE, ESTABLISHED, LISTEN};
+use crate::inputs::source::{Cause, Skipped};
 use crate::lines::TOO_LONG;
-use crate::quote::quote;
+use crate::number::parse_decimal;
 
+/// `TCP_NEW_SYN_RECV`, the last of the kernel's states.
+const NEW_SYN_RECV: u8 = 12;
 /// `__SO_ACCEPTCON`: the flag of a listening unix socket.
 const LISTENING: u32 = 1 << 16;
+/// `SS_UNCONNECTED`.
+const UNCONNECTED: u8 = 1;
 /// `SS_CONNECTED`. The kernel prints `SS_CONNECTING` for a socket that is established but not accepted yet: it has no
 /// inode, and ss does not list it.
 const CONNECTED: u8 = 3;
 
 /// Reads one table, line by line. A line that is no row costs that row.
+///
+/// While sockets come and go the kernel lists some of them twice; the repeats are dropped.
 #[derive(Debug)]
-pub struct Table<'a> {
+pub struct Table {
     protocol: Protocol,
-    system: ExplicitSystemInfo,
-    interfaces: &'a mut Interfaces,
-    /// Addresses and ports of the row at hand.
-    text: Vec<u8>,
+    states: u32,
+    little_endian: bool,
     /// Lines so far.
     number: u64,
     /// The first line where it is not the header that is due.
-    not_header: Option<String>,
-    lost: u64,
-    /// Number and text of the first line that was lost.
-    first_lost: Option<(u64, String)>,
+    not_header: Option<Vec<u8>>,
+    skipped: Skipped,
+    seen: HashSet<Identity>,
 }
 
-impl<'a> Table<'a> {
-    /// A table of `protocol`, with addresses in the byte order of the machine that wrote it.
+/// What tells a socket from another: addresses, ports and inode.
+type Identity = (End, End, u64);
+type End = (IpAddr, u16);
+
+impl Table {
+    /// A table of the sockets of `protocol` in `states`, with addresses in the byte order of the machine that wrote it.
     #[must_use]
-    pub const fn new(protocol: Protocol, little_endian: bool, interfaces: &'a mut Interfaces) -> Self {
-        // Only the byte order matters for sockets.
-        let system = ExplicitSystemInfo {
-            boot_time_secs: 0,
-            ticks_per_second: 0,
-            page_size: 0,
-            is_little_endian: little_endian,
-        };
+    pub fn new(protocol: Protocol, states: u32, little_endian: bool) -> Self {
         Self {
             protocol,
-            system,
-            interfaces,
-            text: Vec::new(),
+            states,
+            little_endian,
             number: 0,
             not_header: None,
-            lost: 0,
-            first_lost: None,
+            skipped: Skipped::default(),
+            seen: HashSet::new(),
         }
     }
 
-    /// Takes the next line (`None` for one that is too long) and hands its socket to `sink` if ss would list it.
-    pub fn line(&mut self, line: Option<&[u8]>, sink: &mut dyn Sink) {
+    /// Takes the next line (`None` for one that is too long): its socket, if it is in one of the states.
+    pub fn line<'a>(&mut self, line: Option<&'a [u8]>) -> Option<Socket<'a>> {
         self.number += 1;
         let text = line.unwrap_or(TOO_LONG);
         if self.number == 1 {
-            self.not_header = (!is_header(self.protocol, text)).then(|| quote(text));
+            self.not_header = (!is_header(self.protocol, text)).then(|| text.to_vec());
         }
         if self.number == 1 || self.not_header.is_some() {
-            return;
+            return None;
         }
-        match line.ok_or(NoRow).and_then(|line| self.row(line)) {
-            Ok(Some(socket)) => sink.socket(&socket),
-            Ok(None) => {}
-            Err(NoRow) => {
-                self.lost += 1;
-                self.first_lost.get_or_insert_with(|| (self.number, quote(text)));
-            }
-        }
+        let socket = line.and_then(|line| match self.protocol {
+            Protocol::Unix => unix(line),
+            Protocol::Packet => packet(line),
+            _ => inet(line, self.little_endian),
+        });
+        let Some(socket) = socket else {
+            self.skipped.add(Some(self.number), text);
+            return None;
+        };
+        let state = socket.state.number()?;
+        (self.states & (1 << state) != 0 && self.is_new(&socket)).then_some(socket)
     }
 
-    /// Ends the table of the file `path`: what there is to say about it.
+    /// Ends the table: the rows that were skipped.
     ///
     /// # Errors
     /// When it was not such a table.
-    pub fn finish(self, path: &Path) -> Result<Option<Note>, SourceError> {
-        let path = path.display();
-        let expected = format!("expected the header of the {} sockets", self.protocol);
-        if let Some(line) = self.not_header {
-            return Err(SourceError::Failed(format!("procfs: {path}:1: {expected}, found {line}")));
+    pub fn finish(self) -> Result<Skipped, Cause> {
+        let expected = format!("expected the header of the {} sockets, got ", self.protocol);
+        match self.not_header {
+            Some(line) => Err(Cause::new(expected).at(1, &line)),
+            None if self.number == 0 => Err(Cause::new(expected + "nothing")),
+            None => Ok(self.skipped),
         }
-        if self.number == 0 {
-            return Err(SourceError::Failed(format!("procfs: {path}: {expected}, found nothing")));
-        }
-        Ok(self.first_lost.map(|(number, line)| Note::Warning {
-            key: "procfs: lines left out",
-            text: format!(
-                "procfs: {path}: {} lines left out that are no socket's, the first is line {number}: {line}",
-                self.lost
-            ),
-        }))
     }
 
-    fn row<'b>(&'b mut self, line: &'b [u8]) -> Result<Listed<'b>, NoRow> {
-        self.text.clear();
-        match self.protocol {
-            Protocol::Unix => unix(line, &mut self.text),
-            Protocol::Packet => packet(line, &mut self.text, self.interfaces),
-            _ => inet(self.protocol, line, &self.system, &mut self.text),
+    fn is_new(&mut self, socket: &Socket<'_>) -> bool {
+        let end = |end: &Endpoint<'_>| end.address().zip(end.port());
+        match (end(&socket.local), end(&socket.remote), socket.inode) {
+            (Some(local), Some(remote), Some(inode)) => self.seen.insert((local, remote, inode)),
+            _ => true,
         }
     }
 }
-
-/// A line's socket, or `None` for one that ss does not list without `-a`.
-type Listed<'a> = Option<Socket<'a>>;
-
-/// A line that is no row.
-#[derive(Debug, PartialEq, Eq)]
-struct NoRow;
 
 fn is_header(protocol: Protocol, line: &[u8]) -> bool {
     let wanted: &[u8] = match protocol {
@@ -134,106 +112,124 @@ fn is_header(protocol: Protocol, line: &[u8]) -> bool {
     line.split(u8::is_ascii_whitespace).any(|word| word == wanted)
 }
 
-/// tcp, udp and raw. The crate reads whole tables and skips their header: it gets an empty one.
-fn inet<'a>(
-    protocol: Protocol,
-    line: &[u8],
-    system: &ExplicitSystemInfo,
-    text: &'a mut Vec<u8>,
-) -> Result<Listed<'a>, NoRow> {
-    let table = (&b"\n"[..]).chain(line);
-    let (local, remote, state, receive, send) = if protocol == Protocol::Tcp {
-        let row = TcpNetEntries::from_buf_read(table, system).map_err(|_| NoRow)?.0.pop().ok_or(NoRow)?;
-        (row.local_address, row.remote_address, row.state.to_u8(), row.rx_queue, row.tx_queue)
-    } else {
-        let row = UdpNetEntries::from_buf_read(table, system).map_err(|_| NoRow)?.0.pop().ok_or(NoRow)?;
-        (row.local_address, row.remote_address, row.state.to_u8(), row.rx_queue, row.tx_queue)
-    };
-    if state::listed(protocol) & (1 << state) == 0 {
-        return Ok(None);
-    }
-    let mut push = |address: SocketAddr| {
-        push_address(text, address.ip(), false);
-        let end = text.len();
-        push_port(text, address.port());
-        [end, text.len()]
-    };
-    let [[local_addr, local_port], [remote_addr, remote_port]] = [local, remote].map(&mut push);
-    let [local_addr, local_port, remote_addr, remote_port] =
-        parts(text, [local_addr, local_port, remote_addr, remote_port]);
-    Ok(Some(Socket {
-        local_addr,
-        local_port,
-        remote_addr,
-        remote_port,
-        state: state::name(state),
-        recv_q: Some(receive.into()),
-        send_q: Some(send.into()),
+/// tcp, udp and raw: `sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode`.
+fn inet(line: &[u8], little_endian: bool) -> Option<Socket<'_>> {
+    let mut words = Words(line);
+    let _slot = words.next()?;
+    let local = end(words.next()?, little_endian)?;
+    let remote = end(words.next()?, little_endian)?;
+    let state = u8::try_from(hexadecimal(words.next()?)?).ok()?;
+    let (send_q, recv_q) = split(words.next()?, b':')?;
+    let [_timer, _retransmits] = [words.next()?, words.next()?];
+    let uid = parse_decimal(words.next()?)?;
+    let _timeout = words.next()?;
+    let inode = parse_decimal(words.next()?)?;
+    Some(Socket {
+        local,
+        remote,
+        state: State::Number(Some(state).filter(|state| *state <= NEW_SYN_RECV)?),
+        recv_q: Some(hexadecimal(recv_q)?.into()),
+        send_q: Some(hexadecimal(send_q)?.into()),
+        uid: uid.try_into().ok(),
+        inode: Some(inode),
         ..Socket::default()
-    }))
+    })
+}
+
+/// `0100007F:0050`: 32-bit words in the byte order of the machine, then the port.
+fn end(word: &[u8], little_endian: bool) -> Option<Endpoint<'static>> {
+    let (address, port) = split(word, b':')?;
+    let mut octets = [0; 16];
+    let (words, rest) = address.as_chunks::<8>();
+    let (places, _) = octets.as_chunks_mut::<4>();
+    for (place, word) in places.iter_mut().zip(words) {
+        let word = hexadecimal(word)?;
+        *place = if little_endian { word.to_le_bytes() } else { word.to_be_bytes() };
+    }
+    let address = match (words.len(), rest) {
+        (1, []) => IpAddr::from(*octets.first_chunk::<4>()?),
+        (4, []) => IpAddr::from(octets),
+        _ => return None,
+    };
+    let port = u16::try_from(hexadecimal(port)?).ok()?;
+    Some(Endpoint::Inet { address, port, device: Device::Any, v6only: false })
 }
 
 /// `Num RefCount Protocol Flags Type St Inode Path`, where the path may hold blanks and follows one.
-fn unix<'a>(line: &'a [u8], text: &'a mut Vec<u8>) -> Result<Listed<'a>, NoRow> {
-    let mut rest = line;
-    let [_number, _references, _protocol] = [word(&mut rest)?, word(&mut rest)?, word(&mut rest)?];
-    let flags: u32 = hexadecimal(word(&mut rest)?)?;
-    let kind = hexadecimal(word(&mut rest)?)?;
-    let state: u8 = hexadecimal(word(&mut rest)?)?;
-    let inode = decimal(word(&mut rest)?)?;
-    if flags & LISTENING != 0 || state != CONNECTED {
-        return Ok(None);
-    }
-    push_inode(text, inode);
-    let path = rest.strip_prefix(b" ").filter(|path| !path.is_empty());
-    Ok(Some(Socket {
-        local_addr: path.unwrap_or(b"*"),
-        local_port: text,
+fn unix(line: &[u8]) -> Option<Socket<'_>> {
+    let mut words = Words(line);
+    let [_number, _references, _protocol] = [words.next()?, words.next()?, words.next()?];
+    let flags = hexadecimal(words.next()?)?;
+    let kind = u16::try_from(hexadecimal(words.next()?)?).ok()?;
+    let state = u8::try_from(hexadecimal(words.next()?)?).ok()?;
+    let inode = u32::try_from(parse_decimal(words.next()?)?).ok()?;
+    let state = match state {
+        _ if flags & LISTENING != 0 => State::Number(LISTEN),
+        CONNECTED => State::Number(ESTABLISHED),
+        UNCONNECTED => State::Number(CLOSE),
+        _ => State::Unknown,
+    };
+    Some(Socket {
+        local: Endpoint::Unix { path: words.0.strip_prefix(b" ").unwrap_or_default(), inode },
+        state,
         netid: netid::unix(kind),
+        inode: Some(inode.into()),
         ..Socket::default()
-    }))
+    })
 }
 
 /// `sk RefCnt Type Proto Iface R Rmem User Inode`.
-fn packet<'a>(line: &[u8], text: &'a mut Vec<u8>, interfaces: &mut Interfaces) -> Result<Listed<'a>, NoRow> {
-    let mut rest = line;
-    let [_socket, _references] = [word(&mut rest)?, word(&mut rest)?];
-    let kind = decimal(word(&mut rest)?)?;
-    let ether_type = hexadecimal(word(&mut rest)?)?;
-    // -1 where the interface is gone.
-    let interface: i32 = decimal(word(&mut rest)?)?;
-    let _running = word(&mut rest)?;
-    let memory: u32 = decimal(word(&mut rest)?)?;
-    push_ether_type(text, ether_type);
-    let end = text.len();
-    push_interface(text, interface.cast_unsigned(), interfaces);
-    let [local_addr, local_port] = parts(text, [end, text.len()]);
-    Ok(Some(Socket {
-        local_addr,
-        local_port,
-        remote_addr: b"*",
+fn packet(line: &[u8]) -> Option<Socket<'_>> {
+    let mut words = Words(line);
+    let [_socket, _references] = [words.next()?, words.next()?];
+    let kind = u16::try_from(parse_decimal(words.next()?)?).ok()?;
+    let protocol = u16::try_from(hexadecimal(words.next()?)?).ok()?;
+    // -1 where the device is gone.
+    let device = match words.next()? {
+        b"-1" => u32::MAX,
+        index => u32::try_from(parse_decimal(index)?).ok()?,
+    };
+    let _running = words.next()?;
+    let memory = u32::try_from(parse_decimal(words.next()?)?).ok()?;
+    Some(Socket {
+        local: Endpoint::Packet { protocol, device: Device::of_index(device) },
+        remote: Endpoint::Text { address: b"*", port: b"" },
+        state: State::Number(CLOSE),
         netid: netid::packet(kind),
         recv_q: Some(memory.into()),
+        uid: words.next().and_then(parse_decimal).and_then(|uid| uid.try_into().ok()),
+        inode: words.next().and_then(parse_decimal),
         ..Socket::default()
-    }))
+    })
 }
 
-/// Takes the next word off the front.
-fn word<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], NoRow> {
-    let text = rest.trim_ascii_start();
-    let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
-    let (word, tail) = text.split_at_checked(end).ok_or(NoRow)?;
-    *rest = tail;
-    if word.is_empty() { Err(NoRow) } else { Ok(word) }
+/// The words that are left of a line.
+struct Words<'a>(&'a [u8]);
+
+impl<'a> Words<'a> {
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let text = self.0.trim_ascii_start();
+        let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
+        let (word, rest) = text.split_at_checked(end)?;
+        self.0 = rest;
+        (!word.is_empty()).then_some(word)
+    }
 }
 
-fn decimal<T: FromStr>(word: &[u8]) -> Result<T, NoRow> {
-    str::from_utf8(word).map_err(|_| NoRow)?.parse().map_err(|_| NoRow)
+fn split(word: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = memchr::memchr(separator, word)?;
+    Some((word.get(..at)?, word.get(at + 1..)?))
 }
 
-fn hexadecimal<T: TryFrom<u32>>(word: &[u8]) -> Result<T, NoRow> {
-    let number = u32::from_str_radix(str::from_utf8(word).map_err(|_| NoRow)?, 16).map_err(|_| NoRow)?;
-    T::try_from(number).map_err(|_| NoRow)
+/// Plain hexadecimal digits: no sign, no more than 32 bits.
+fn hexadecimal(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u32, |number, byte| {
+        let digit = char::from(*byte).to_digit(16)?;
+        number.checked_mul(16)?.checked_add(digit)
+    })
 }
 
 #[cfg(test)]

@@ -1,31 +1,34 @@
 //! The parser of ss's tables.
 //!
-//! Source of the format: `misc/ss.c` of iproute2, from 3.12 on. A table is a header line, then a row a socket;
+//! Source of the format: `misc/ss.c` of iproute2, from 3.12 on. A table is a header line, then a row per socket;
 //! a line that begins with white space describes the socket above it (`-i`). Which columns a row begins with
 //! differs between versions and protocols, so the header decides; its cells may run together
-//! (`Peer Address:PortProcess`), so it is searched for words and not cut into cells.
+//! (`Peer Address:PortProcess`), so it is searched for words and not split into cells.
 
 use std::ops::Range;
 
 use memchr::memmem;
 
-use crate::inputs::socketstat::socket::{COUNTERS, Protocol, Socket};
-use crate::inputs::socketstat::source::{Note, Sink};
+use super::unix::{Alignment, Verdict, unix_ends};
+use crate::inputs::socketstat::field::{CONTRACT, PRINTED};
+use crate::inputs::socketstat::socket::{Endpoint, Protocol, Socket, State, TcpInfo};
+use crate::inputs::source::{Diagnostic, Skipped};
 use crate::lines::TOO_LONG;
-use crate::number::number;
+use crate::logger::Level;
+use crate::number::parse_decimal;
 use crate::quote::quote;
 
 /// One table as it arrives, line by line.
 pub struct Table {
     protocol: Protocol,
-    columns: Option<Columns>,
+    columns: Option<LeadingColumns>,
+    alignment: Alignment,
     above: Above,
     /// The row above, kept until the next one: the lines below it may add to it.
     row: Vec<u8>,
     cells: Cells,
-    counters: [Option<u64>; COUNTERS.len()],
-    left_out: u64,
-    first_left_out: String,
+    counters: [Option<u64>; PRINTED],
+    skipped: Skipped,
     orphans: u64,
 }
 
@@ -34,12 +37,12 @@ pub struct Table {
 enum Above {
     Nothing,
     Socket,
-    LeftOut,
+    Skipped,
 }
 
 /// The columns in front of the queues.
 #[derive(Clone, Copy)]
-struct Columns {
+struct LeadingColumns {
     netid: bool,
     state: bool,
 }
@@ -58,18 +61,18 @@ struct Cells {
 }
 
 impl Table {
-    /// A reader of what `ss -in --PROTO` prints.
+    /// A parser of what `ss -in --PROTO` prints.
     #[must_use]
     pub fn new(protocol: Protocol) -> Self {
         Self {
             protocol,
             columns: None,
+            alignment: Alignment::default(),
             above: Above::Nothing,
             row: Vec::new(),
             cells: Cells::default(),
-            counters: [None; COUNTERS.len()],
-            left_out: 0,
-            first_left_out: String::new(),
+            counters: [None; PRINTED],
+            skipped: Skipped::default(),
             orphans: 0,
         }
     }
@@ -78,26 +81,31 @@ impl Table {
     ///
     /// # Errors
     /// When this is no table of ss's: what it is instead.
-    pub fn line(&mut self, line: Option<&[u8]>, sink: &mut dyn Sink) -> Result<(), String> {
+    pub fn line(&mut self, line: Option<&[u8]>, each: &mut dyn FnMut(&Socket<'_>)) -> Result<(), String> {
         if line == Some(b"") {
             return Ok(());
         }
         let Some(columns) = self.columns else {
-            let header = line.and_then(Columns::of_header);
-            self.columns = Some(header.ok_or_else(|| {
-                format!("printed no table of sockets but {}", quote(line.unwrap_or(TOO_LONG)))
-            })?);
+            let Some(header) = line.and_then(LeadingColumns::of_header) else {
+                let got = quote(line.unwrap_or(TOO_LONG));
+                return Err(format!("printed unexpected output, expected the header of ss, got {got}"));
+            };
+            self.columns = Some(header);
+            if self.protocol == Protocol::Unix {
+                self.alignment = Alignment::of_header(line.unwrap_or_default());
+            }
             return Ok(());
         };
+        self.settle(columns, false, each);
         match line {
             Some(line) if line.first().is_some_and(u8::is_ascii_whitespace) => self.details(line),
             Some(line) => {
-                self.emit(sink);
+                self.emit(each);
                 self.begin(columns, line);
             }
             None => {
-                self.emit(sink);
-                self.leave_out(TOO_LONG);
+                self.emit(each);
+                self.skip(TOO_LONG);
             }
         }
         Ok(())
@@ -107,85 +115,112 @@ impl Table {
     ///
     /// # Errors
     /// When nothing was printed.
-    pub fn finish(mut self, sink: &mut dyn Sink) -> Result<Vec<Note>, String> {
-        self.emit(sink);
-        if self.columns.is_none() {
-            return Err(String::from("printed nothing"));
-        }
-        let mut notes = Vec::new();
-        if self.left_out > 0 {
-            notes.push(Note::Warning {
-                key: "rows left out",
-                text: format!(
-                    "ss --{}: rows left out, too short or with a queue that is no number: {}, the first {}",
-                    self.protocol, self.left_out, self.first_left_out
-                ),
-            });
-        }
+    pub fn finish(mut self, each: &mut dyn FnMut(&Socket<'_>)) -> Result<Vec<Diagnostic>, String> {
+        self.emit(each);
+        let Some(columns) = self.columns else {
+            return Err(String::from("printed nothing, expected the header of ss"));
+        };
+        self.settle(columns, true, each);
+        let table = format!("ss --{}", self.protocol);
+        let mut diagnostics: Vec<Diagnostic> =
+            self.skipped.diagnostic("ss: malformed rows", &table).into_iter().collect();
         if self.orphans > 0 {
-            notes.push(Note::Warning {
-                key: "details without socket",
-                text: format!(
-                    "ss --{}: lines of details ignored, with no socket above them: {}",
-                    self.protocol, self.orphans
-                ),
-            });
+            let text =
+                format!("{table}: skipped {} lines of details without a socket above them", self.orphans);
+            diagnostics.push(Diagnostic { level: Level::Warn, key: "ss: details without a socket", text });
         }
-        Ok(notes)
+        Ok(diagnostics)
     }
 
-    fn begin(&mut self, columns: Columns, line: &[u8]) {
-        match cells_of(self.protocol, columns, line) {
-            Some(cells) => {
-                self.cells = cells;
-                self.row.clear();
-                self.row.extend_from_slice(line);
-                self.counters = [None; COUNTERS.len()];
-                self.above = Above::Socket;
+    fn begin(&mut self, columns: LeadingColumns, line: &[u8]) {
+        let cells = leading_cells(columns, line);
+        let cells = if self.protocol == Protocol::Unix {
+            let Some((cells, ends)) = cells else { return self.skip(line) };
+            let Some(cells) = unix_cells(cells, line, ends) else {
+                self.alignment.broken_off(line);
+                return self.skip(line);
+            };
+            match self.alignment.judge(line, cells.inodes()) {
+                Verdict::Row => Some(cells),
+                Verdict::Malformed => None,
+                Verdict::Undecided => {
+                    self.above = Above::Skipped;
+                    return;
+                }
             }
-            None => self.leave_out(line),
+        } else {
+            cells.and_then(|(cells, ends)| inet_cells(self.protocol, cells, line, ends))
+        };
+        match cells {
+            Some(cells) => self.take(cells, line),
+            None => self.skip(line),
         }
     }
 
-    fn leave_out(&mut self, line: &[u8]) {
-        if self.left_out == 0 {
-            self.first_left_out = quote(line);
+    fn take(&mut self, cells: Cells, line: &[u8]) {
+        self.cells = cells;
+        self.row.clear();
+        self.row.extend_from_slice(line);
+        self.counters = [None; PRINTED];
+        self.above = Above::Socket;
+    }
+
+    /// Takes or skips the rows of unix sockets that were undecided.
+    fn settle(&mut self, columns: LeadingColumns, end: bool, each: &mut dyn FnMut(&Socket<'_>)) {
+        if self.protocol != Protocol::Unix {
+            return;
         }
-        self.left_out += 1;
-        self.above = Above::LeftOut;
+        let (verdict, rows) = self.alignment.decided(end);
+        for row in rows {
+            self.emit(each);
+            let cells = leading_cells(columns, &row).and_then(|(cells, ends)| unix_cells(cells, &row, ends));
+            match cells.filter(|_| verdict == Verdict::Row) {
+                Some(cells) => self.take(cells, &row),
+                None => self.skip(&row),
+            }
+        }
+        if end {
+            self.emit(each);
+        }
+    }
+
+    fn skip(&mut self, line: &[u8]) {
+        self.skipped.add(None, line);
+        self.above = Above::Skipped;
     }
 
     fn details(&mut self, line: &[u8]) {
         match self.above {
+            Above::Socket if self.protocol == Protocol::Unix => {}
             Above::Socket => read_counters(line, &mut self.counters),
-            Above::LeftOut => {}
+            Above::Skipped => {}
             // ss 3.12 and 4.3 print such a line, empty, below each UDP socket.
             Above::Nothing => self.orphans += u64::from(!line.trim_ascii().is_empty()),
         }
     }
 
     /// Hands on the row above, now that it is complete.
-    fn emit(&mut self, sink: &mut dyn Sink) {
+    fn emit(&mut self, each: &mut dyn FnMut(&Socket<'_>)) {
         if self.above != Above::Socket {
             return;
         }
         self.above = Above::Nothing;
         let cell = |range: &Range<usize>| self.row.get(range.clone()).unwrap_or_default();
-        sink.socket(&Socket {
-            local_addr: cell(&self.cells.local_addr),
-            local_port: cell(&self.cells.local_port),
-            remote_addr: cell(&self.cells.remote_addr),
-            remote_port: cell(&self.cells.remote_port),
-            state: cell(&self.cells.state),
+        let end = |address, port| Endpoint::Text { address: cell(address), port: cell(port) };
+        each(&Socket {
+            local: end(&self.cells.local_addr, &self.cells.local_port),
+            remote: end(&self.cells.remote_addr, &self.cells.remote_port),
+            state: State::Text(cell(&self.cells.state)),
             netid: cell(&self.cells.netid),
             recv_q: Some(self.cells.recv_q),
             send_q: Some(self.cells.send_q),
-            counters: self.counters,
+            tcp: TcpInfo::Printed(self.counters),
+            ..Socket::default()
         });
     }
 }
 
-impl Columns {
+impl LeadingColumns {
     /// `None`: this is no header of ss's.
     fn of_header(line: &[u8]) -> Option<Self> {
         let recv_q = memmem::find(line, b"Recv-Q")?;
@@ -199,9 +234,16 @@ impl Columns {
     }
 }
 
-/// Finds the cells of a row; `None` where one is missing or a queue is no number.
-fn cells_of(protocol: Protocol, columns: Columns, line: &[u8]) -> Option<Cells> {
-    let mut words = Words { line, at: 0 };
+impl Cells {
+    /// Where the inode numbers of a unix socket begin.
+    const fn inodes(&self) -> [usize; 2] {
+        [self.local_port.start, self.remote_port.start]
+    }
+}
+
+/// Finds the cells in front of the addresses, and where those begin; `None` where one is missing or a queue is no number.
+fn leading_cells(columns: LeadingColumns, line: &[u8]) -> Option<(Cells, usize)> {
+    let mut words = Words::of(line);
     let mut cells = Cells::default();
     if columns.netid {
         cells.netid = words.next()?;
@@ -213,22 +255,23 @@ fn cells_of(protocol: Protocol, columns: Columns, line: &[u8]) -> Option<Cells> 
             cells.state = words.next()?;
         }
     }
-    cells.recv_q = number(line.get(words.next()?)?)?;
-    cells.send_q = number(line.get(words.next()?)?)?;
-    if protocol == Protocol::Unix {
-        let ends = words.rest();
-        let [local_addr, local_port, remote_addr, remote_port] = unix_ends(line.get(ends.clone())?)?;
-        let shift = |range: Range<usize>| range.start + ends.start..range.end + ends.start;
-        cells.local_addr = shift(local_addr);
-        cells.local_port = shift(local_port);
-        cells.remote_addr = shift(remote_addr);
-        cells.remote_port = shift(remote_port);
-    } else {
-        let portless = protocol == Protocol::Packet;
-        (cells.local_addr, cells.local_port) = address_and_port(line, words.next()?, portless)?;
-        (cells.remote_addr, cells.remote_port) = address_and_port(line, words.next()?, portless)?;
-    }
-    Some(cells)
+    cells.recv_q = parse_decimal(line.get(words.next()?)?)?;
+    cells.send_q = parse_decimal(line.get(words.next()?)?)?;
+    Some((cells, words.rest().start))
+}
+
+fn unix_cells(cells: Cells, line: &[u8], start: usize) -> Option<Cells> {
+    let [local_addr, local_port, remote_addr, remote_port] =
+        unix_ends(line.get(start..)?)?.map(|range| range.start + start..range.end + start);
+    Some(Cells { local_addr, local_port, remote_addr, remote_port, ..cells })
+}
+
+fn inet_cells(protocol: Protocol, cells: Cells, line: &[u8], start: usize) -> Option<Cells> {
+    let portless = protocol == Protocol::Packet;
+    let mut words = Words { line, at: start };
+    let (local_addr, local_port) = address_and_port(line, words.next()?, portless)?;
+    let (remote_addr, remote_port) = address_and_port(line, words.next()?, portless)?;
+    Some(Cells { local_addr, local_port, remote_addr, remote_port, ..cells })
 }
 
 /// Splits at the last colon. A packet socket's peer is a bare `*`.
@@ -247,72 +290,23 @@ fn address_and_port(line: &[u8], word: Range<usize>, portless: bool) -> Option<(
     }
 }
 
-/// Splits `PATH INODE PEER-PATH PEER-INODE`, where paths may hold spaces, commas and digits.
-///
-/// ss puts one space between a path and its inode and pads with more between the two ends. The peer is nearly
-/// always `*`; where it is a path, it begins where a number is followed by `/` or `@`.
-fn unix_ends(text: &[u8]) -> Option<[Range<usize>; 4]> {
-    let text = text.trim_ascii_end();
-    let (front, remote_port) = last_word(text)?;
-    inode(text.get(remote_port.clone())?)?;
-    if let Some((head, star)) = last_word(front).filter(|(_, word)| front.get(word.clone()) == Some(b"*")) {
-        let head = head.trim_ascii_end();
-        if let Some((path, inode)) =
-            last_word(head).filter(|(path, word)| is_end(path, head.get(word.clone())))
-        {
-            return Some([0..path.len(), inode, star, remote_port]);
-        }
-    }
-    let mut words = Words { line: front, at: 0 };
-    let mut behind_digits: Option<[Range<usize>; 2]> = None;
-    while let Some(word) = words.next() {
-        let path = front.get(..word.start.saturating_sub(1)).unwrap_or_default();
-        if !is_end(path, front.get(word.clone())) {
-            continue;
-        }
-        let rest = words.rest();
-        let marked = matches!(front.get(rest.start), Some(b'/' | b'@'));
-        if rest.is_empty() {
-            break;
-        }
-        if marked || path == b"*" {
-            return Some([0..path.len(), word, rest, remote_port]);
-        }
-        behind_digits.get_or_insert([word, rest]);
-    }
-    let [inode, rest] = behind_digits?;
-    Some([0..inode.start - 1, inode, rest, remote_port])
-}
-
-/// Whether `path` and `number` can be one end of a unix socket.
-fn is_end(path: &[u8], number: Option<&[u8]>) -> bool {
-    !path.is_empty() && number.and_then(inode).is_some()
-}
-
-/// An inode. ss holds it in an `int`, so one above 2^31-1 is printed as a negative number.
-fn inode(word: &[u8]) -> Option<u64> {
-    number(word.strip_prefix(b"-").unwrap_or(word))
-}
-
-/// The last word of a text, and what stands before the one space in front of it.
-fn last_word(text: &[u8]) -> Option<(&[u8], Range<usize>)> {
-    let start = text.iter().rposition(u8::is_ascii_whitespace)? + 1;
-    Some((text.get(..start - 1)?, start..text.len()))
-}
-
 /// The words of a line, by their places.
-struct Words<'a> {
+pub(super) struct Words<'a> {
     line: &'a [u8],
     at: usize,
 }
 
-impl Words<'_> {
+impl<'a> Words<'a> {
+    pub(super) const fn of(line: &'a [u8]) -> Self {
+        Self { line, at: 0 }
+    }
+
     fn skip_blanks(&mut self) {
         let blanks = self.line.get(self.at..).unwrap_or_default().iter();
         self.at += blanks.take_while(|byte| byte.is_ascii_whitespace()).count();
     }
 
-    fn next(&mut self) -> Option<Range<usize>> {
+    pub(super) fn next(&mut self) -> Option<Range<usize>> {
         self.skip_blanks();
         let start = self.at;
         let word = self.line.get(start..).unwrap_or_default().iter();
@@ -321,15 +315,15 @@ impl Words<'_> {
     }
 
     /// What follows the words taken so far.
-    fn rest(&mut self) -> Range<usize> {
+    pub(super) fn rest(&mut self) -> Range<usize> {
         self.skip_blanks();
         self.at..self.line.len()
     }
 }
 
-/// Takes the [`COUNTERS`] from a line of details: words of the form `name:value` between blanks. ss has far more to
-/// tell behind the last of them, so that the end of the line is not looked at when all are there.
-fn read_counters(line: &[u8], counters: &mut [Option<u64>; COUNTERS.len()]) {
+/// Takes the counters of [`CONTRACT`] from a line of details: words of the form `name:value` between blanks. ss prints
+/// far more behind the last of them, so the rest of the line is not read when all are there.
+fn read_counters(line: &[u8], counters: &mut [Option<u64>; PRINTED]) {
     let line = line.trim_ascii();
     let mut start = 0;
     for end in memchr::memchr2_iter(b' ', b'\t', line).chain([line.len()]) {
@@ -344,8 +338,10 @@ fn read_counters(line: &[u8], counters: &mut [Option<u64>; COUNTERS.len()]) {
         else {
             continue;
         };
-        let Some(place) = COUNTERS.iter().position(|counter| counter.as_bytes() == name) else { continue };
-        if let (Some(value), Some(counter)) = (value.get(1..).and_then(number), counters.get_mut(place)) {
+        let Some(place) = CONTRACT.iter().position(|field| field.ss.as_bytes() == name) else { continue };
+        if let (Some(value), Some(counter)) =
+            (value.get(1..).and_then(parse_decimal), counters.get_mut(place))
+        {
             *counter = Some(value);
             if counters.iter().all(Option::is_some) {
                 return;

@@ -1,10 +1,11 @@
 use super::*;
-use crate::inputs::socketstat::interfaces::Names;
-use crate::inputs::socketstat::netlink::request::{AF_INET, AF_INET6};
-use crate::inputs::socketstat::socket::COUNTERS;
+use crate::inputs::socketstat::field::{CONTRACT, printed as counters};
+use crate::inputs::socketstat::netlink::question::{AF_INET, AF_INET6};
+use crate::inputs::socketstat::print::printed;
+use crate::inputs::socketstat::socket::State;
 
 fn rows() -> Rows {
-    Rows::new(Interfaces::new(Names::Own))
+    Rows::default()
 }
 
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
@@ -36,19 +37,20 @@ fn prints_the_addresses_of_both_families() {
     let mut rows = rows();
     let v4 = inet(AF_INET, 1, &[127, 0, 0, 1], &[10, 0, 0, 2], u32::MAX);
     let socket = rows.parse(Protocol::Udp, AF_INET, &v4).unwrap();
-    assert_eq!(socket.local_addr, b"127.0.0.1%if4294967295");
-    assert_eq!((socket.local_port, socket.remote_addr), (&b"80"[..], &b"10.0.0.2"[..]));
-    assert_eq!((socket.remote_port, socket.state), (&b"4711"[..], &b"ESTAB"[..]));
+    assert_eq!(printed(&socket), ["127.0.0.1%if4294967295", "80", "10.0.0.2", "4711"]);
+    assert_eq!((socket.state, socket.inode, socket.uid), (State::Number(1), Some(99), Some(1000)));
+    assert_eq!(socket.cookie, Some(0));
     assert_eq!((socket.recv_q, socket.send_q), (Some(5), Some(6)));
 
     let any = inet(AF_INET6, 10, &[0; 16], &[0; 16], 0);
     let socket = rows.parse(Protocol::Tcp, AF_INET6, &any).unwrap();
-    assert_eq!((socket.local_addr, socket.remote_addr), (&b"*"[..], &b"*"[..]));
+    assert_eq!(printed(&socket), ["*", "80", "*", "4711"]);
     let v6only = [any.clone(), attribute(11, &[1])].concat();
     let socket = rows.parse(Protocol::Tcp, AF_INET6, &v6only).unwrap();
-    assert_eq!((socket.local_addr, socket.remote_addr), (&b"[::]"[..], &b"[::]"[..]));
+    assert_eq!(printed(&socket), ["[::]", "80", "[::]", "4711"]);
     let both = [any, attribute(11, &[0])].concat();
-    assert_eq!(rows.parse(Protocol::Tcp, AF_INET6, &both).unwrap().local_addr, b"*");
+    let socket = rows.parse(Protocol::Tcp, AF_INET6, &both).unwrap();
+    assert_eq!(printed(&socket), ["*", "80", "*", "4711"]);
 }
 
 #[test]
@@ -60,22 +62,22 @@ fn takes_the_counters_that_a_tcp_info_of_any_length_has() {
     );
     for length in 0..info.len() {
         let payload = [fixed.clone(), attribute(2, &info[..length])].concat();
-        let counters = rows().parse(Protocol::Tcp, AF_INET, &payload).unwrap().counters;
+        let counters = counters(&rows().parse(Protocol::Tcp, AF_INET, &payload).unwrap().tcp);
         // bytes_acked, bytes_received, segs_out, segs_in, data_segs_out, data_segs_in.
         let ends = [128, 136, 140, 144, 160, 156];
-        for ((name, counter), end) in COUNTERS.iter().zip(counters).zip(ends) {
-            assert_eq!(counter.is_some(), length >= end, "{name} in {length} bytes");
+        for ((field, counter), end) in CONTRACT.iter().zip(counters).zip(ends) {
+            assert_eq!(counter.is_some(), length >= end, "{} in {length} bytes", field.name);
         }
     }
     #[cfg(target_endian = "little")]
     {
         let payload = [fixed.clone(), attribute(2, &info)].concat();
-        let counters = rows().parse(Protocol::Tcp, AF_INET, &payload).unwrap().counters;
+        let counters = counters(&rows().parse(Protocol::Tcp, AF_INET, &payload).unwrap().tcp);
         assert_eq!(counters, [11, 22, 3, 4, 6, 5].map(Some));
     }
     // ss prints no counter that is 0.
     let payload = [fixed, attribute(2, &[0; 280])].concat();
-    assert_eq!(rows().parse(Protocol::Tcp, AF_INET, &payload).unwrap().counters, [None; 6]);
+    assert_eq!(counters(&rows().parse(Protocol::Tcp, AF_INET, &payload).unwrap().tcp), [None; 6]);
 }
 
 #[test]
@@ -83,12 +85,13 @@ fn tells_an_sctp_association_by_the_inode_of_its_socket() {
     let mut rows = rows();
     let row = |state| inet(AF_INET, state, &[127, 0, 0, 1], &[127, 0, 0, 1], 0);
     let state = |rows: &mut Rows, number| {
-        String::from_utf8(rows.parse(Protocol::Sctp, AF_INET, &row(number)).unwrap().state.to_vec()).unwrap()
+        String::from_utf8(rows.parse(Protocol::Sctp, AF_INET, &row(number)).unwrap().state.name().to_vec())
+            .unwrap()
     };
     assert_eq!(state(&mut rows, 10), "LISTEN");
     assert_eq!(state(&mut rows, 3), "ESTAB");
     assert_eq!(state(&mut rows, 6), "SHUTDOWN_RECEIVED");
-    rows.start();
+    rows = self::rows();
     assert_eq!(state(&mut rows, 3), "SYN-RECV");
 }
 
@@ -107,20 +110,20 @@ fn prints_unix_paths_as_ss_does() {
         (5, Some(&b"/no-nul"[..]), b"/no-nul", "u_seq"),
         (3, None, b"*", "u_dgr"),
     ] {
+        let path = String::from_utf8_lossy(path);
         let name = name.map_or_else(Vec::new, |name| attribute(0, name));
         let peer = attribute(2, &5_u32.to_ne_bytes());
         let queues = attribute(4, &[7_u32.to_ne_bytes(), 8_u32.to_ne_bytes()].concat());
         let payload = [fixed(kind, 4_000_000_000), name, peer, queues].concat();
         let socket = rows.parse(Protocol::Unix, AF_UNIX, &payload).unwrap();
-        assert_eq!(socket.local_addr, path);
-        assert_eq!(socket.local_port, b"-294967296");
-        assert_eq!((socket.remote_addr, socket.remote_port), (&b"*"[..], &b"5"[..]));
+        assert_eq!(printed(&socket), [&path, "-294967296", "*", "5"]);
         assert_eq!(socket.netid, netid.as_bytes());
         assert_eq!((socket.recv_q, socket.send_q), (Some(7), Some(8)));
     }
     let payload = fixed(1, 12);
     let alone = rows.parse(Protocol::Unix, AF_UNIX, &payload).unwrap();
-    assert_eq!((alone.remote_port, alone.recv_q, alone.send_q), (&b"0"[..], None, None));
+    assert_eq!(printed(&alone), ["*", "12", "*", "0"]);
+    assert_eq!((alone.recv_q, alone.send_q), (None, None));
 }
 
 #[test]
@@ -141,9 +144,9 @@ fn prints_packet_sockets_as_ss_does() {
     ] {
         let payload = payload(kind, protocol, index);
         let socket = rows.parse(Protocol::Packet, AF_PACKET, &payload).unwrap();
-        let texts = [socket.netid, socket.local_addr, socket.local_port];
-        assert_eq!(texts.map(|text| str::from_utf8(text).unwrap()), expected);
-        assert_eq!((socket.remote_addr, socket.remote_port), (&b"*"[..], &b""[..]));
+        let [netid, local, device] = expected;
+        assert_eq!(socket.netid, netid.as_bytes());
+        assert_eq!(printed(&socket), [local, device, "*", ""]);
         assert_eq!((socket.recv_q, socket.send_q), (Some(5018), Some(0)));
     }
 }

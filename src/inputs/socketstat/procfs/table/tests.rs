@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::inputs::socketstat::interfaces::Names;
+use crate::inputs::socketstat::print::printed;
+use crate::inputs::socketstat::state::listed;
 
 const INET: &str =
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
@@ -9,49 +10,31 @@ const TAIL: &str = "00:00000000 00000000     0        0 326068 1 00000000820ffb8
 const UNIX: &str = "Num       RefCount Protocol Flags    Type St Inode Path";
 const PACKET: &str = "sk               RefCnt Type Proto  Iface R Rmem   User   Inode";
 
-/// Keeps each socket as one line.
-#[derive(Default)]
-struct Printed(Vec<String>);
-
-impl Sink for Printed {
-    fn socket(&mut self, socket: &Socket<'_>) {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        self.0.push(format!(
-            "{}|{} {}:{} {}:{} {:?} {:?}",
-            text(socket.netid),
-            text(socket.state),
-            text(socket.local_addr),
-            text(socket.local_port),
-            text(socket.remote_addr),
-            text(socket.remote_port),
-            socket.recv_q,
-            socket.send_q
-        ));
-    }
-
-    fn restart(&mut self) {
-        panic!("tables are read once");
-    }
+/// A socket as one line.
+fn shown(socket: &Socket<'_>) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let [local, local_port, remote, remote_port] = printed(socket);
+    let ends = format!("{local}:{local_port} {remote}:{remote_port}");
+    let state = if socket.netid.is_empty() { text(socket.state.name()) } else { String::new() };
+    format!("{}|{state} {ends} {:?} {:?}", text(socket.netid), socket.recv_q, socket.send_q)
 }
 
-fn read(
-    protocol: Protocol,
-    little: bool,
-    lines: &[&[u8]],
-) -> (Vec<String>, Result<Option<Note>, SourceError>) {
-    let mut interfaces = Interfaces::new(Names::Own);
-    let mut table = Table::new(protocol, little, &mut interfaces);
-    let mut printed = Printed::default();
-    for line in lines {
-        table.line(Some(line), &mut printed);
-    }
-    (printed.0, table.finish(Path::new("/proc/net/table")))
+fn read(protocol: Protocol, little: bool, lines: &[&[u8]]) -> (Vec<String>, Result<Skipped, Cause>) {
+    let mut table = Table::new(protocol, listed(protocol), little);
+    let printed =
+        lines.iter().filter_map(|line| table.line(Some(line)).map(|socket| shown(&socket))).collect();
+    (printed, table.finish())
+}
+
+/// What is said of the skipped rows.
+fn said(skipped: &Skipped) -> Option<String> {
+    skipped.diagnostic("key", "table").map(|diagnostic| diagnostic.text)
 }
 
 fn rows(protocol: Protocol, little: bool, lines: &[&str]) -> Vec<String> {
     let lines: Vec<&[u8]> = lines.iter().map(|line| line.as_bytes()).collect();
     let (rows, note) = read(protocol, little, &lines);
-    assert_eq!(note.unwrap(), None);
+    assert_eq!(said(&note.unwrap()), None);
     rows
 }
 
@@ -71,7 +54,8 @@ fn reads_addresses_in_both_byte_orders() {
 #[test]
 fn lists_the_states_that_ss_lists() {
     let table = |protocol, states: std::ops::RangeInclusive<u8>| {
-        let row = |state| format!("0: 0100007F:0001 00000000:0000 {state:02X} 00000000:00000000 {TAIL}");
+        let row =
+            |state| format!("0: 0100007F:{state:04X} 00000000:0000 {state:02X} 00000000:00000000 {TAIL}");
         let lines: Vec<String> = std::iter::once(INET.to_owned()).chain(states.map(row)).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         rows(protocol, true, &lines)
@@ -126,6 +110,9 @@ fn reads_packet_sockets() {
     assert_eq!(rows(Protocol::Packet, true, &lines), expected);
 }
 
+const OTHER: &str =
+    "   9: 0100007F:D732 0100007F:0050 01 00000000:00000000 00:00000000 00000000 0 0 326069 1 0";
+
 #[test]
 fn a_bad_line_costs_that_line() {
     let good = format!("   3: 0100007F:D732 0100007F:0050 01 00000000:00000000 {TAIL}");
@@ -140,33 +127,31 @@ fn a_bad_line_costs_that_line() {
     let mut lines: Vec<&[u8]> = vec![INET.as_bytes(), good.as_bytes()];
     lines.extend(bad);
     lines.push(good.as_bytes());
-    let (rows, note) = read(Protocol::Tcp, true, &lines);
+    lines.push(OTHER.as_bytes());
+    let (rows, skipped) = read(Protocol::Tcp, true, &lines);
+    // The good row is there twice: the kernel lists a socket twice while others come and go.
     assert_eq!(rows.len(), 2);
-    let Ok(Some(Note::Warning { text, .. })) = note else { panic!("{note:?}") };
-    let expected =
-        "procfs: /proc/net/table: 6 lines left out that are no socket's, the first is line 3: \"\"";
-    assert_eq!(text, expected);
+    let expected = "table: skipped 6 malformed rows, first: line 3: \"\"";
+    assert_eq!(said(&skipped.unwrap()).as_deref(), Some(expected));
 }
 
 #[test]
 fn tells_a_line_that_is_too_long() {
-    let mut interfaces = Interfaces::new(Names::Own);
-    let mut table = Table::new(Protocol::Unix, true, &mut interfaces);
-    table.line(Some(UNIX.as_bytes()), &mut Printed::default());
-    table.line(None, &mut Printed::default());
-    let note = table.finish(Path::new("unix")).unwrap();
-    assert!(matches!(note, Some(Note::Warning { text, .. }) if text.ends_with("64 KiB)\"")));
+    let mut table = Table::new(Protocol::Unix, !0, true);
+    assert!(table.line(Some(UNIX.as_bytes())).is_none());
+    assert!(table.line(None).is_none());
+    let text = said(&table.finish().unwrap()).unwrap();
+    assert!(text.ends_with("64 KiB)\""), "{text}");
 }
 
 #[test]
 fn what_has_no_header_is_no_table() {
     let (rows, result) = read(Protocol::Tcp, true, &[b"Inter-|   Receive", INET.as_bytes()]);
     assert_eq!(rows, [""; 0]);
-    let expected =
-        "procfs: /proc/net/table:1: expected the header of the tcp sockets, found \"Inter-|   Receive\"";
+    let expected = "line 1: expected the header of the tcp sockets, got \"Inter-|   Receive\"";
     assert_eq!(result.unwrap_err().to_string(), expected);
     let (_, result) = read(Protocol::Unix, true, &[]);
-    assert!(result.unwrap_err().to_string().ends_with("found nothing"));
+    assert!(result.unwrap_err().to_string().ends_with("got nothing"));
 }
 
 proptest! {

@@ -4,6 +4,8 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::inputs::socketstat::field::printed as counters_of;
+use crate::inputs::socketstat::print::printed;
 
 /// A socket with texts of its own, as the tests compare it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,40 +15,31 @@ struct Row {
     state: String,
     netid: String,
     queues: [Option<u64>; 2],
-    counters: [Option<u64>; COUNTERS.len()],
+    counters: [Option<u64>; PRINTED],
 }
 
-#[derive(Default)]
-struct Rows(Vec<Row>);
-
-impl Sink for Rows {
-    fn socket(&mut self, socket: &Socket<'_>) {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        self.0.push(Row {
-            ends: [socket.local_addr, socket.local_port, socket.remote_addr, socket.remote_port].map(text),
-            state: text(socket.state),
-            netid: text(socket.netid),
-            queues: [socket.recv_q, socket.send_q],
-            counters: socket.counters,
-        });
-    }
-
-    fn restart(&mut self) {
-        unreachable!("a table is read once");
+fn row_of(socket: &Socket<'_>) -> Row {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Row {
+        ends: printed(socket),
+        state: text(socket.state.name()),
+        netid: text(socket.netid),
+        queues: [socket.recv_q, socket.send_q],
+        counters: counters_of(&socket.tcp),
     }
 }
 
 /// Reads a table; `None` where it is none.
-fn read(protocol: Protocol, text: &[u8]) -> Option<(Vec<Row>, Vec<Note>)> {
-    let (mut table, mut rows) = (Table::new(protocol), Rows::default());
+fn read(protocol: Protocol, text: &[u8]) -> Option<(Vec<Row>, Vec<Diagnostic>)> {
+    let (mut table, mut rows) = (Table::new(protocol), Vec::new());
     let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
     // What follows the last newline is no line.
     lines.pop_if(|line| line.is_empty());
     for line in lines {
-        table.line(Some(line), &mut rows).ok()?;
+        table.line(Some(line), &mut |socket| rows.push(row_of(socket))).ok()?;
     }
-    let notes = table.finish(&mut rows).ok()?;
-    Some((rows.0, notes))
+    let notes = table.finish(&mut |socket| rows.push(row_of(socket))).ok()?;
+    Some((rows, notes))
 }
 
 fn rows(protocol: Protocol, text: &str) -> Vec<Row> {
@@ -58,7 +51,7 @@ fn rows(protocol: Protocol, text: &str) -> Vec<Row> {
 const TCP: &str = "State Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\n";
 const UNIX: &str = "Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n";
 
-/// The ends of the one TCP row `ends`; `None` where it was left out.
+/// The ends of the one TCP row `ends`; `None` where it was skipped.
 fn tcp_ends(ends: &str) -> Option<[String; 4]> {
     let text = format!("{TCP}ESTAB 0 0 {ends}\n");
     read(Protocol::Tcp, text.as_bytes()).expect("a table").0.pop().map(|row| row.ends)
@@ -153,14 +146,15 @@ fn the_header_decides_the_columns() {
 #[test]
 fn what_is_no_table_is_refused_and_quoted() {
     for text in ["usage: ss", "Send-Q Recv-Q Local", "Recv-Q Send-Q", " \u{1b}[31m"] {
-        let error = Table::new(Protocol::Tcp).line(Some(text.as_bytes()), &mut Rows::default()).err();
-        let expected = format!("printed no table of sockets but {}", quote(text.as_bytes()));
+        let error = Table::new(Protocol::Tcp).line(Some(text.as_bytes()), &mut |_| {}).err();
+        let expected =
+            format!("printed unexpected output, expected the header of ss, got {}", quote(text.as_bytes()));
         assert_eq!(error, Some(expected));
     }
-    let error = Table::new(Protocol::Tcp).line(None, &mut Rows::default()).expect_err("no header");
+    let error = Table::new(Protocol::Tcp).line(None, &mut |_| {}).expect_err("no header");
     assert!(error.contains("more than 64 KiB"), "{error}");
-    let error = Table::new(Protocol::Tcp).finish(&mut Rows::default()).err();
-    assert_eq!(error.as_deref(), Some("printed nothing"));
+    let error = Table::new(Protocol::Tcp).finish(&mut |_| {}).err();
+    assert_eq!(error.as_deref(), Some("printed nothing, expected the header of ss"));
 }
 
 #[test]
@@ -176,7 +170,7 @@ fn addresses_are_split_at_the_last_colon() {
 }
 
 #[test]
-fn a_row_that_is_short_or_cut_is_left_out() {
+fn a_row_that_is_short_or_cut_is_skipped() {
     for bad in [
         "ESTAB",
         "ESTAB 0",
@@ -193,16 +187,16 @@ fn a_row_that_is_short_or_cut_is_left_out() {
         let text = format!("{TCP}{bad}\n\t bytes_acked:5\nESTAB 0 0 1.1.1.1:1 2.2.2.2:2\n");
         let (rows, notes) = read(Protocol::Tcp, text.as_bytes()).expect("a table");
         let [row] = rows.as_slice() else { panic!("{bad}: {rows:?}") };
-        assert_eq!(row.counters, [None; COUNTERS.len()], "the details belong to the row that is left out");
-        let [Note::Warning { key, text }] = notes.as_slice() else { panic!("{bad}: {notes:?}") };
-        assert_eq!(*key, "rows left out");
-        assert!(text.contains(": 1, ") && text.ends_with(&quote(bad.as_bytes())), "{text}");
+        assert_eq!(row.counters, [None; PRINTED], "the details belong to the row that is skipped");
+        let [Diagnostic { text, .. }] = notes.as_slice() else { panic!("{bad}: {notes:?}") };
+        assert_eq!(*text, format!("ss --tcp: skipped 1 malformed rows, first: {}", quote(bad.as_bytes())));
     }
 }
 
 #[test]
-fn a_line_that_is_too_long_is_left_out_with_its_details() {
-    let (mut table, mut rows) = (Table::new(Protocol::Tcp), Rows::default());
+fn a_line_that_is_too_long_is_skipped_with_its_details() {
+    let (mut table, mut rows) = (Table::new(Protocol::Tcp), Vec::new());
+    let mut each = |socket: &Socket<'_>| rows.push(row_of(socket));
     let lines: [Option<&[u8]>; 4] = [
         Some(b"State Recv-Q Send-Q Local Address:Port"),
         Some(b"ESTAB 1 2 1.1.1.1:1 2.2.2.2:2"),
@@ -210,11 +204,11 @@ fn a_line_that_is_too_long_is_left_out_with_its_details() {
         Some(b"\t bytes_acked:5"),
     ];
     for line in lines {
-        assert_eq!(table.line(line, &mut rows), Ok(()));
+        assert_eq!(table.line(line, &mut each), Ok(()));
     }
-    let notes = table.finish(&mut rows).expect("a table");
-    assert_eq!((rows.0.len(), notes.len()), (1, 1));
-    assert_eq!(rows.0.first().map(|row| row.counters), Some([None; COUNTERS.len()]));
+    let notes = table.finish(&mut each).expect("a table");
+    assert_eq!((rows.len(), notes.len()), (1, 1));
+    assert_eq!(rows.first().map(|row| row.counters), Some([None; PRINTED]));
 }
 
 #[test]
@@ -225,7 +219,7 @@ fn details_belong_to_the_socket_above() {
     );
     let found = rows(Protocol::Tcp, &text);
     let counters: Vec<_> = found.iter().map(|row| row.counters).collect();
-    assert_eq!(counters, [[1, 2, 3, 4, 5, 6].map(Some), [None; COUNTERS.len()]]);
+    assert_eq!(counters, [[1, 2, 3, 4, 5, 6].map(Some), [None; PRINTED]]);
 }
 
 #[test]
@@ -245,7 +239,7 @@ fn only_whole_words_are_counters() {
         "(bytes_acked:1)",
         "bytes_acked 1",
     ] {
-        assert_eq!(counters(details), [None; COUNTERS.len()], "{details}");
+        assert_eq!(counters(details), [None; PRINTED], "{details}");
     }
     assert_eq!(counters("bytes_acked:18446744073709551615").first(), Some(&Some(u64::MAX)));
     assert_eq!(
@@ -260,9 +254,8 @@ fn details_without_a_socket_are_told_unless_they_are_empty() {
     let (rows, notes) =
         read(Protocol::Tcp, format!("{TCP}\t segs_in:1\n\t\n  \n").as_bytes()).expect("a table");
     assert!(rows.is_empty());
-    let [Note::Warning { key, text }] = notes.as_slice() else { panic!("{notes:?}") };
-    assert_eq!(*key, "details without socket");
-    assert!(text.ends_with(": 1"), "{text}");
+    let [Diagnostic { level: Level::Warn, text, .. }] = notes.as_slice() else { panic!("{notes:?}") };
+    assert_eq!(text, "ss --tcp: skipped 1 lines of details without a socket above them");
 }
 
 #[test]
@@ -448,5 +441,37 @@ proptest! {
         let row = format!("{path} {}{}* {}", inodes[0], " ".repeat(width), inodes[1]);
         let expected = [path, inodes[0].to_string(), String::from("*"), inodes[1].to_string()];
         prop_assert_eq!(unix_row(&row), Some(expected));
+    }
+}
+
+/// What ss 6.1 prints where a path holds line breaks and what looks like a row.
+#[test]
+fn a_row_forged_by_a_path_is_skipped() {
+    let header = "Netid State Recv-Q Send-Q            Local Address:Port   Peer Address:Port Process";
+    let column = header.find(":Port").unwrap() - "/run/genuine".len();
+    let line = |path: &str, inode: u32| {
+        let gap = " ".repeat(column + "/run/genuine".len() - 26 - path.len());
+        format!("u_str ESTAB 0      0      {gap}{path} {inode}            * {}       ", inode + 1)
+    };
+    let peer = header.rfind(":Port").unwrap();
+    let aligned = |path: &str| {
+        let mut text = line(path, 101);
+        text.truncate(header.find(":Port").unwrap() + 4);
+        text.push_str(&" ".repeat(peer - text.len() - 1));
+        text + "* 102       "
+    };
+    let genuine_row = aligned("/run/genuine");
+    for forged in [
+        "u_str ESTAB 0      0      /tmp/x\nu_str ESTAB 9 9 /forged 1 * 2\n 5            * 6",
+        "u_str ESTAB 0      0      /tmp/x 1 * 2\nu_str ESTAB 9 9 /forged 1 * 2\nu_str ESTAB 9 9 /y 5            * 6",
+    ] {
+        for text in [
+            format!("{header}\n{forged}\n{genuine_row}\n"),
+            format!("{header}\n{genuine_row}\n{forged}\n{genuine_row}\n"),
+        ] {
+            let (rows, notes) = read(Protocol::Unix, text.as_bytes()).expect("a table");
+            assert!(rows.iter().all(|row| row.ends[0] == "/run/genuine"), "{text}{rows:#?}");
+            assert!(!rows.is_empty() && notes.len() == 1, "{text}{rows:#?}{notes:#?}");
+        }
     }
 }

@@ -1,0 +1,177 @@
+//! Asks the kernel and reads its answers: one loop for every kind of request.
+//!
+//! Sources: netlink(7), and `netlink_dump` in the kernel's `net/netlink/af_netlink.c`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::sys::socket::SockProtocol;
+use thiserror::Error;
+
+use super::channel::{Channel, KernelChannel};
+use super::message::{DONE, ERROR, INTERRUPTED, Message, Messages, NOOP, OVERRUN};
+use super::request::Request;
+
+/// The kernel fills datagrams of a dump up to 32 KiB, where the reader has shown a buffer of that size.
+const DATAGRAM: usize = 64 * 1024;
+/// Bytes that may be queued: a limit, not an allocation.
+const QUEUE: usize = 1024 * 1024;
+
+/// Why a dump did not reach its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DumpError {
+    /// The kernel had no room in the queue.
+    #[error("no room in the queue, see net.core.rmem_max")]
+    QueueFull,
+    /// A datagram was longer than the buffer.
+    #[error("truncated datagram of {0} bytes")]
+    Truncated(usize),
+    /// The deadline passed.
+    #[error("timed out (option timeout)")]
+    TimedOut,
+    /// The kernel refused.
+    #[error("{0}")]
+    Refused(Errno),
+    /// What came is not netlink.
+    #[error("malformed answer of the kernel")]
+    Malformed,
+}
+
+impl From<Errno> for DumpError {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::ENOBUFS => Self::QueueFull,
+            Errno::ETIME => Self::TimedOut,
+            errno => Self::Refused(errno),
+        }
+    }
+}
+
+/// Opens a channel.
+pub type Open = dyn FnMut() -> Result<Box<dyn Channel>, Errno> + Send;
+
+/// A channel that answers one request after the other. One descriptor stays open between them; an error closes it, since
+/// late answers may still be on their way, and the next request opens another.
+pub struct Dumper {
+    open: Box<Open>,
+    channel: Option<Box<dyn Channel>>,
+    buffer: Vec<u8>,
+    sequence: u32,
+}
+
+impl Dumper {
+    /// One for a family of netlink. Nothing is opened before the first request.
+    #[must_use]
+    pub fn new(protocol: SockProtocol) -> Self {
+        Self::with_channel(Box::new(move || Ok(Box::new(KernelChannel::open(protocol, 0, QUEUE)?))))
+    }
+
+    /// One whose channels come from `open`.
+    #[must_use]
+    pub fn with_channel(open: Box<Open>) -> Self {
+        Self { open, channel: None, buffer: Vec::new(), sequence: 0 }
+    }
+
+    /// Sends a request and hands each message of the answer to `each`. Returns whether the kernel says that what it
+    /// listed changed meanwhile (`NLM_F_DUMP_INTR`), so that objects may be missing or doubled. Dumps of inet, unix and
+    /// packet sockets never say so.
+    ///
+    /// # Errors
+    /// When the answer is not whole. `each` then had a part of it.
+    pub fn ask(
+        &mut self,
+        request: Request,
+        deadline: Instant,
+        each: &mut dyn FnMut(&Message<'_>),
+    ) -> Result<bool, DumpError> {
+        let mut channel = match self.channel.take() {
+            Some(channel) => channel,
+            None => (self.open)()?,
+        };
+        self.buffer.resize(DATAGRAM, 0);
+        self.sequence = self.sequence.wrapping_add(1);
+        channel.send(&request.finish(self.sequence))?;
+        let answer = Answer { channel: &mut *channel, sequence: self.sequence, interrupted: false };
+        let outcome = answer.read(&mut self.buffer, deadline, each);
+        // ENOENT is an answer as whole as any: there is no such family.
+        if matches!(outcome, Ok(_) | Err(DumpError::Refused(Errno::ENOENT))) {
+            self.channel = Some(channel);
+        }
+        outcome
+    }
+}
+
+/// A [`Dumper`] that several sources use, one at a time.
+#[derive(Clone)]
+pub struct SharedDumper(Arc<Mutex<Dumper>>);
+
+impl SharedDumper {
+    /// Shares a dumper.
+    #[must_use]
+    pub fn new(dumper: Dumper) -> Self {
+        Self(Arc::new(Mutex::new(dumper)))
+    }
+
+    /// As [`Dumper::ask`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ask(
+        &self,
+        request: Request,
+        deadline: Instant,
+        each: &mut dyn FnMut(&Message<'_>),
+    ) -> Result<bool, DumpError> {
+        // The state is sound after every step, so a panic elsewhere does not spoil it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).ask(request, deadline, each)
+    }
+}
+
+impl std::fmt::Debug for SharedDumper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SharedDumper")
+    }
+}
+
+struct Answer<'a> {
+    channel: &'a mut dyn Channel,
+    sequence: u32,
+    interrupted: bool,
+}
+
+impl Answer<'_> {
+    fn read(
+        mut self,
+        buffer: &mut [u8],
+        deadline: Instant,
+        each: &mut dyn FnMut(&Message<'_>),
+    ) -> Result<bool, DumpError> {
+        loop {
+            let length = self.channel.receive(buffer, deadline)?;
+            let datagram = buffer.get(..length).ok_or(DumpError::Truncated(length))?;
+            if datagram.is_empty() {
+                return Err(DumpError::Malformed);
+            }
+            for message in Messages(datagram) {
+                let message = message.map_err(|_| DumpError::Malformed)?;
+                if message.sequence != self.sequence || message.port != self.channel.port() {
+                    continue;
+                }
+                self.interrupted |= message.flags & INTERRUPTED != 0;
+                match message.kind {
+                    NOOP => {}
+                    // An error ends the answer as its end does; either carries an errno.
+                    DONE | ERROR => {
+                        return match message.errno() {
+                            0 => Ok(self.interrupted),
+                            errno => Err(Errno::from_raw(errno).into()),
+                        };
+                    }
+                    OVERRUN => return Err(DumpError::QueueFull),
+                    _ => each(&message),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! All that speaks netlink, for both inputs: the channel to the kernel, messages, requests, dumps, and the families of
+//! messages that are not about sockets. Knows no input.
+
+#[cfg(target_os = "linux")]
+pub mod channel;
+#[cfg(target_os = "linux")]
+pub mod dump;
+#[cfg(target_os = "linux")]
+pub mod genl;
+#[cfg(target_os = "linux")]
+pub mod links;
+pub mod message;
+#[cfg(target_os = "linux")]
+pub mod request;

@@ -1,0 +1,62 @@
+//! The integration tests, one module a file, in one binary: each binary of its own would link the whole library again.
+//!
+//! A new file needs its line here. `cargo test --test integration live::` runs the tests of one file.
+
+#[cfg(target_os = "linux")]
+#[path = "../fuzz/src/lib.rs"]
+mod checks;
+mod support;
+
+// On recorded data, anywhere.
+mod auto;
+mod cli;
+mod fixtures;
+#[cfg(all(target_os = "linux", target_endian = "little"))]
+mod netlink_replay;
+#[cfg(target_os = "linux")]
+mod properties;
+mod readme;
+
+// The process: what it is told, what fails around it, how long it lasts.
+#[cfg(target_os = "linux")]
+mod execd;
+#[cfg(target_os = "linux")]
+mod faults_children;
+#[cfg(target_os = "linux")]
+mod faults_execd;
+#[cfg(target_os = "linux")]
+mod faults_proc;
+#[cfg(target_os = "linux")]
+mod faults_process;
+#[cfg(target_os = "linux")]
+mod soak;
+
+// In a network namespace.
+#[cfg(target_os = "linux")]
+mod interfaces;
+#[cfg(target_os = "linux")]
+mod live;
+#[cfg(target_os = "linux")]
+mod netlink_vs_ss;
+#[cfg(target_os = "linux")]
+mod procfs_vs_ss;
+
+// Around the real Telegraf.
+#[cfg(target_os = "linux")]
+mod hostile_telegraf;
+#[cfg(target_os = "linux")]
+mod telegraf;
+
+/// A file that is no module would never be compiled, and its tests would pass by not running.
+#[test]
+fn every_file_here_is_a_module() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    for entry in std::fs::read_dir(here).expect("tests/ can be listed") {
+        let name = entry.expect("tests/ can be listed").file_name();
+        let name = name.to_str().expect("names are UTF-8");
+        if let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") {
+            let line = format!("\nmod {module};\n");
+            assert!(include_str!("main.rs").contains(&line), "tests/main.rs does not list {name}");
+        }
+    }
+}
