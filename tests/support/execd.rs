@@ -1,15 +1,18 @@
 //! The plugin as Telegraf runs it: a process that gathers at each newline.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, pipe2};
 use tempfile::TempDir;
 
 use super::needs::is_about_this_host;
@@ -148,6 +151,20 @@ impl Execd {
 
 pub fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).expect("a process id fits"))
+}
+
+/// A pipe that holds as much as it can.
+pub fn full_pipe() -> (OwnedFd, OwnedFd) {
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
+    // By a descriptor of its own, which does not wait.
+    let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
+    let mut filler = File::options()
+        .write(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)
+        .expect("the pipe opens");
+    while filler.write(&[b'x'; 4096]).is_ok() {}
+    (reader, writer)
 }
 
 /// The children of a process, zombies too.
