@@ -55,6 +55,8 @@ pub struct Environment {
     pub host: Arc<Host>,
     /// Runs children.
     pub children: Arc<Children>,
+    /// Whether there is only one gather.
+    pub once: bool,
     /// The kernel's socket tables.
     #[cfg(target_os = "linux")]
     pub sock_diag: SharedDumper,
@@ -76,6 +78,7 @@ impl Environment {
         Self {
             host: Arc::new(host),
             children: Arc::default(),
+            once: false,
             #[cfg(target_os = "linux")]
             sock_diag: SharedDumper::new(Dumper::new(SockProtocol::NetlinkSockDiag)),
             #[cfg(target_os = "linux")]

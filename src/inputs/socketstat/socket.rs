@@ -57,6 +57,16 @@ impl Protocol {
         matches!(self, Self::Tcp | Self::Dccp | Self::Sctp)
     }
 
+    /// Whether its ends have ports (those of raw sockets are protocols).
+    pub(super) const fn has_ports(self) -> bool {
+        !matches!(self, Self::Unix | Self::Packet)
+    }
+
+    /// Whether one end of a connection serves and the other came to it.
+    pub(super) const fn has_service(self) -> bool {
+        matches!(self, Self::Tcp | Self::Udp | Self::Dccp | Self::Sctp)
+    }
+
     /// Whether a socket's netid (`u_str`, `p_raw`) is a field.
     #[must_use]
     pub const fn has_netid(self) -> bool {

@@ -21,6 +21,8 @@ use crate::quote::quote;
 /// One table as it arrives, line by line.
 pub struct Table {
     protocol: Protocol,
+    /// The state of every socket, where there is no column for it.
+    only_state: Option<u8>,
     columns: Option<LeadingColumns>,
     alignment: Alignment,
     above: Above,
@@ -66,6 +68,7 @@ impl Table {
     pub fn new(protocol: Protocol) -> Self {
         Self {
             protocol,
+            only_state: None,
             columns: None,
             alignment: Alignment::default(),
             above: Above::Nothing,
@@ -75,6 +78,12 @@ impl Table {
             skipped: Skipped::default(),
             orphans: 0,
         }
+    }
+
+    /// A parser for where only one state was asked for, so that ss may print none.
+    #[must_use]
+    pub(super) fn with_only_state(self, only_state: Option<u8>) -> Self {
+        Self { only_state, ..self }
     }
 
     /// Takes the next line; `None` is one too long to be ss's.
@@ -207,10 +216,14 @@ impl Table {
         self.above = Above::Nothing;
         let cell = |range: &Range<usize>| self.row.get(range.clone()).unwrap_or_default();
         let end = |address, port| Endpoint::Text { address: cell(address), port: cell(port) };
+        let state = match self.only_state {
+            Some(number) if !self.columns.is_some_and(|columns| columns.state) => State::Number(number),
+            _ => State::Text(cell(&self.cells.state)),
+        };
         each(&Socket {
             local: end(&self.cells.local_addr, &self.cells.local_port),
             remote: end(&self.cells.remote_addr, &self.cells.remote_port),
-            state: State::Text(cell(&self.cells.state)),
+            state,
             netid: cell(&self.cells.netid),
             recv_q: Some(self.cells.recv_q),
             send_q: Some(self.cells.send_q),
