@@ -12,7 +12,7 @@ use nix::sys::socket::SockProtocol;
 
 use crate::accumulator::Accumulator;
 use crate::command::Children;
-use crate::config::{ConfigError, Known, Section};
+use crate::config::{ConfigError, Known, Section, field_names};
 use crate::host::Host;
 #[cfg(target_os = "linux")]
 use crate::netlink::dump::{Dumper, SharedDumper};
@@ -29,6 +29,26 @@ pub trait Input {
     /// # Errors
     /// When nobody reads the metrics any more.
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), OutputError>;
+
+    /// What it would gather now, and from where: a part per source. Gathers nothing.
+    fn describe(&self) -> Vec<Part>;
+}
+
+/// What an input would gather from one source. Prints as a part of a line.
+pub struct Part {
+    /// The source, or why there is none.
+    pub(crate) source: Result<&'static str, String>,
+    /// What it would gather from it.
+    pub(crate) what: String,
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.source {
+            Ok(source) => write!(f, "source {source}, {}", self.what),
+            Err(error) => write!(f, "{}: {error}", self.what),
+        }
+    }
 }
 
 /// What inputs need of the process and its host.
@@ -84,8 +104,8 @@ type New = fn(&Section<'_>, &Environment) -> Result<Box<dyn Input>, ConfigError>
 
 /// The registry: each input by name, with its options.
 const REGISTRY: &[(Known, New)] = &[
-    (Known { name: "net", options: net::OPTIONS }, net::new),
-    (Known { name: "socketstat", options: socketstat::OPTIONS }, socketstat::new),
+    (Known { name: "net", options: field_names::<net::Options> }, net::new),
+    (Known { name: "socketstat", options: field_names::<socketstat::Options> }, socketstat::new),
 ];
 
 /// The inputs that a configuration may name.

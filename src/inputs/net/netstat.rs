@@ -116,7 +116,7 @@ impl Source for Netstat {
 /// Whether netstat can be run.
 pub(super) fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), Cause> {
     platform.ok_or_else(|| Cause::new(crate::platform::unknown()))?;
-    find_program("netstat", path).map(|_| ()).map_err(Cause::new)
+    find_program("netstat", path).map(|_| ()).map_err(|error| Cause::new(error.to_string()))
 }
 
 /// Whether an interface of that name is a loopback one, on the systems of this module.

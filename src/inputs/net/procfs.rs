@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::inputs::source::{Cause, Diagnostic, Skipped, SourceError};
 use crate::logger::Level;
 use crate::number::parse_decimal;
-use crate::{file, lines};
+use crate::{file, lines, os_error};
 
 /// What the files can tell.
 pub(super) const CAPABILITIES: Capabilities = Capabilities { sysfs: true, other_network: true };
@@ -37,11 +37,11 @@ pub(super) fn probe(host: &Host) -> Result<(), Cause> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Cause {
-    let advice = match error.raw_os_error() {
-        Some(nix::libc::EMFILE | nix::libc::ENFILE) => "(raise ulimit -n)",
-        _ => "(set HOST_PROC to where the host's /proc is mounted)",
+    let advice = match os_error::advice(error.raw_os_error()) {
+        "" => " (set HOST_PROC to where the host's /proc is mounted)",
+        advice => advice,
     };
-    Cause::new(format!("cannot read {}: {error} {advice}", path.display()))
+    Cause::new(format!("cannot read {}: {error}{advice}", path.display()))
 }
 
 impl Source for Procfs {

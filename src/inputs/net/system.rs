@@ -9,6 +9,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 
 use crate::inputs::Environment;
+use crate::os_error;
 
 /// Whether an interface counts when none is named: up and no loopback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,10 +113,9 @@ fn interfaces(environment: &Environment, now: Instant) -> Result<HashMap<Vec<u8>
         return Ok(links.into_iter().map(|link| (link.name, Status::of_flags(link.flags))).collect());
     }
     let addresses = getifaddrs().map_err(|error| {
-        let advice = if cfg!(target_os = "linux") {
-            " (systemd: add AF_NETLINK to RestrictAddressFamilies)"
-        } else {
-            ""
+        let advice = match os_error::advice(Some(error as i32)) {
+            "" if cfg!(target_os = "linux") => " (systemd: add AF_NETLINK to RestrictAddressFamilies)",
+            advice => advice,
         };
         format!("cannot list the interfaces: {error}{advice}")
     })?;

@@ -29,14 +29,14 @@ mod totals;
 
 use std::time::{Duration, Instant};
 
-use super::{Environment, Input};
+use super::{Environment, Input, Part};
 use crate::accumulator::Accumulator;
 use crate::config::{ConfigError, Section};
 use crate::logger::Level;
 use crate::output::OutputError;
 use events::Events;
 use lines::Lines;
-pub use options::OPTIONS;
+pub(super) use options::Options;
 use options::Settings;
 use table::{Output, Shared, Stats, Table};
 
@@ -119,5 +119,17 @@ impl Input for Socketstat {
             });
         }
         Ok(())
+    }
+
+    fn describe(&self) -> Vec<Part> {
+        let mut parts: Vec<Part> = Vec::new();
+        for table in &self.tables {
+            let (protocol, source) = table.source();
+            match parts.iter_mut().find(|part| part.source == source) {
+                Some(part) => part.what.extend([", ", protocol.name()]),
+                None => parts.push(Part { source, what: format!("protocols {protocol}") }),
+            }
+        }
+        parts
     }
 }

@@ -20,33 +20,10 @@ use crate::inputs::choice::{Choice, SourceOptions};
 use crate::inputs::{Context, Environment};
 use crate::quote::quote;
 
-/// The names of this input's options.
-pub const OPTIONS: &[&str] = &[
-    "protocols",
-    "timeout",
-    "source",
-    "netstat_platform",
-    "states",
-    "local_ports",
-    "remote_ports",
-    "local_addrs",
-    "remote_addrs",
-    "extra_fields",
-    "group_by",
-    "port_names",
-    "ipv4_prefix",
-    "ipv6_prefix",
-    "max_series",
-    "rank_by",
-    "closed_sockets",
-    "internal",
-    "extra_tags",
-];
-
 /// The options as they stand in the file.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub(in crate::inputs) struct Options {
     protocols: Strings,
     timeout: GoDuration,
     source: String,

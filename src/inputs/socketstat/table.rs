@@ -71,6 +71,16 @@ impl Table {
         Self { protocol, one_of_several, choice, announced: None, source: None, said: HashSet::new() }
     }
 
+    /// The source that a gather would read now, or why there is none.
+    pub(super) fn source(&self) -> (Protocol, Result<&'static str, String>) {
+        let source = match self.choice.would_choose() {
+            Ok(chosen) if chosen.capabilities.protocols.contains(&self.protocol) => Ok(chosen.name),
+            Ok(chosen) => Err(format!("source {} does not support it", chosen.name)),
+            Err(error) => Err(error.to_string()),
+        };
+        (self.protocol, source)
+    }
+
     /// All or nothing: an error drops what came before it. Where the source turns out not to work here, the next one is
     /// read at once.
     pub(super) fn gather(&mut self, shared: &mut Shared, accumulator: &mut Accumulator<'_>) {

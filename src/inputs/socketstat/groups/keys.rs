@@ -8,13 +8,11 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::inputs::socketstat::owners::Owners;
-use crate::inputs::socketstat::print::{
-    push_address, push_host, push_number, push_port, push_service, push_v6,
-};
+use crate::inputs::socketstat::print::{push_address, push_host, push_port, push_service, push_v6};
 use crate::inputs::socketstat::select::PortSet;
 use crate::inputs::socketstat::socket::{Endpoint, Protocol, Socket, unmapped};
 use crate::inputs::socketstat::totals::Owner;
-use crate::number::parse_decimal;
+use crate::number::{parse_decimal, push_decimal};
 use crate::quote::quote;
 
 /// The value of every tag but `proto` of the line that sums up what has no line of its own.
@@ -262,7 +260,7 @@ impl Keys {
         }
         if let Some(prefix) = prefix {
             text.push(b'/');
-            push_number(text, prefix);
+            push_decimal(text, u64::from(prefix));
         }
     }
 
