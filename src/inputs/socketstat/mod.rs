@@ -18,6 +18,7 @@ mod options;
 mod owners;
 mod print;
 pub mod procfs;
+pub mod protocol;
 mod select;
 pub mod socket;
 pub mod source;

@@ -4,6 +4,7 @@
 mod filter;
 pub mod table;
 mod unix;
+mod words;
 
 use super::socket::{Protocol, Socket};
 use super::source::{Capabilities, Query, Source};
