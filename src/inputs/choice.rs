@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Context;
+use super::environment::Context;
 use super::source::{Cause, SourceError};
 use crate::config::OptionError;
 use crate::config::duration::GoDuration;

@@ -30,7 +30,8 @@ mod totals;
 
 use std::time::{Duration, Instant};
 
-use super::{Environment, Input, Part};
+use super::environment::Environment;
+use super::input::{Input, Part};
 use crate::accumulator::Accumulator;
 use crate::config::{ConfigError, Section};
 use crate::logger::Level;
