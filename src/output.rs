@@ -15,6 +15,12 @@ const WHOLE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 /// A buffer above this is given back after the gather that needed it.
 const KEPT: usize = 64 * 1024;
 
+/// From this capacity on the buffer grows by steps, all in bytes.
+const DOUBLED: usize = 64 * 1024 * 1024;
+const STEP: usize = 16 * 1024 * 1024;
+/// The buffer grows when there is less room than this.
+const ROOM: usize = 1024 * 1024;
+
 /// Why a gather did not go out.
 #[derive(Debug, Error)]
 pub enum OutputError {
@@ -42,8 +48,12 @@ impl Output {
         Self { fd, buffer: Vec::new(), begun: Vec::new() }
     }
 
-    /// Where lines are appended.
+    /// Where lines are appended. There is room for more than any one line.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
+        // Doubled, as it would be otherwise, a large buffer would take twice the memory that it needs.
+        if self.buffer.capacity() >= DOUBLED && self.buffer.capacity() - self.buffer.len() < ROOM {
+            self.buffer.reserve_exact(STEP);
+        }
         &mut self.buffer
     }
 

@@ -43,3 +43,17 @@ fn a_closed_reader_is_told_apart() {
     output.buffer().extend_from_slice(b"a b=1i\n");
     assert!(matches!(output.flush(), Err(OutputError::Closed)));
 }
+
+#[test]
+fn a_large_buffer_grows_by_steps() {
+    let mut output = Output::new(std::fs::File::open("/dev/null").unwrap().into());
+    let line = vec![b'x'; ROOM / 4];
+    while output.buffer.len() < 2 * DOUBLED {
+        output.buffer().extend_from_slice(&line);
+        let (length, capacity) = (output.buffer.len(), output.buffer.capacity());
+        assert!(length <= DOUBLED || capacity <= length + STEP + ROOM, "{capacity} for {length}");
+    }
+    // It is written to a descriptor that is not open for writing.
+    assert!(output.flush().is_err());
+    assert!(output.buffer.capacity() <= KEPT);
+}

@@ -218,6 +218,7 @@ impl Table {
     ) -> Result<Vec<Diagnostic>, SourceError> {
         let protocol = self.protocol;
         let now = Instant::now();
+        let children = self.choice.children();
         let chosen = self.choice.source(now)?;
         let name = chosen.registration.name;
         if let Some(instead_of) = chosen.instead_of.take() {
@@ -250,7 +251,13 @@ impl Table {
         let mark = accumulator.mark();
         let outcome = chosen.source.dump(&query, &mut |socket| {
             lines.write(protocol, socket, &mut |metric| accumulator.add(metric));
+            if accumulator.is_full() {
+                children.kill();
+            }
         });
+        if accumulator.drop_if_full(&format!("{protocol} sockets")) {
+            return Ok(Vec::new());
+        }
         if outcome.is_err() {
             accumulator.rollback(mark);
         }
