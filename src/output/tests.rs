@@ -6,10 +6,10 @@ fn pieces_are_whole_lines_below_the_limit() {
     let lines = line.repeat(100);
     let piece = piece_of(&lines);
     assert_eq!(piece % 100, 0);
-    assert!(piece <= WHOLE && piece > WHOLE - 100, "{piece}");
+    assert!(piece <= ATOMIC && piece > ATOMIC - 100, "{piece}");
     assert_eq!(piece_of(b"a\nb\n"), 4);
-    let long = [b"y".repeat(2 * WHOLE), b"\nz\n".to_vec()].concat();
-    assert_eq!(piece_of(&long), 2 * WHOLE + 1);
+    let long = [b"y".repeat(2 * ATOMIC), b"\nz\n".to_vec()].concat();
+    assert_eq!(piece_of(&long), 2 * ATOMIC + 1);
     assert_eq!(piece_of(b"no end"), 6);
 }
 
@@ -23,7 +23,7 @@ fn a_half_written_line_is_remembered() {
 }
 
 #[test]
-fn a_full_device_is_an_error_and_drops_what_waits() {
+fn a_full_device_is_an_error_and_empties_the_buffer() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
     let Ok(full) = full else {
         println!("SKIPPED: needs /dev/full");
@@ -36,7 +36,7 @@ fn a_full_device_is_an_error_and_drops_what_waits() {
 }
 
 #[test]
-fn a_closed_reader_is_told_apart() {
+fn a_closed_reader_is_an_error_of_its_own() {
     let (reader, writer) = nix::unistd::pipe().unwrap();
     let mut output = Output::new(writer);
     drop(reader);
