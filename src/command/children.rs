@@ -57,6 +57,11 @@ impl Children {
         }
     }
 
+    /// Kills the running child with its group, because nobody wants more of its output. The run fails.
+    pub(crate) fn kill(&self) {
+        self.slot().kill();
+    }
+
     /// Kills the running child with its group, and lets no other one start.
     pub fn close(&self) {
         let mut slot = self.slot();
