@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::quote::cut;
+use crate::quote::{cut, printable};
 
 /// The longest log line, in bytes, with its end.
 const LONGEST_LINE: usize = 999;
@@ -60,6 +60,11 @@ impl Logger {
         Self { name: name.into(), threshold, repeats: HashMap::new() }
     }
 
+    /// The name of its input.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Writes a message now.
     pub fn say(&self, level: Level, text: &str) {
         if level <= self.threshold {
@@ -100,8 +105,7 @@ impl Logger {
         line.push(level.letter());
         line.push_str("! [");
         for part in [self.name.as_str(), "] ", text] {
-            // A control character would end the line or colour a terminal.
-            line.extend(part.chars().map(|c| if c.is_control() { ' ' } else { c }));
+            line.extend(printable(part));
         }
         cut(&mut line, LONGEST_LINE - 1);
         line.push('\n');

@@ -44,6 +44,12 @@ pub fn shorten(text: &str) -> String {
     short
 }
 
+/// The characters of a text that is to stay on one line: a control character, which could also colour a terminal, becomes a
+/// space.
+pub(crate) fn printable(text: &str) -> impl Iterator<Item = char> {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c })
+}
+
 /// Shortens to at most `longest` bytes, between two characters.
 pub(crate) fn cut(text: &mut String, longest: usize) {
     if text.len() > longest {

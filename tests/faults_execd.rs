@@ -5,8 +5,6 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
@@ -15,10 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::checks::influx;
 use crate::support;
-use crate::support::execd::{ANSWER, Execd, NET, SOCKETS, command, dir, fixture};
+use crate::support::execd::{ANSWER, Execd, NET, SOCKETS, command, dir, fixture, full_pipe};
 use crate::support::{fake, wait_until, write};
-use nix::fcntl::OFlag;
-use nix::unistd::pipe2;
 
 /// For how long a fault lasts.
 fn while_it_lasts() -> Duration {
@@ -253,15 +249,7 @@ fn stderr_closed_or_full() {
     let dir = dir();
     // There is no ss, so each gather has something to say.
     for full in [false, true] {
-        let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
-        if full {
-            // As far as it goes, by a descriptor that does not wait.
-            let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
-            let mut filler = File::options();
-            let filler = filler.write(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
-            let mut filler = filler.expect("the pipe opens");
-            while filler.write(&[b'x'; 4096]).is_ok() {}
-        }
+        let (reader, writer) = full_pipe();
         let reader = full.then_some(reader);
         let mut plugin = command(dir.path(), &format!("{SOCKETS}{NET}"));
         plugin.args(["--debug"]).stderr(writer);

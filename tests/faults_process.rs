@@ -327,8 +327,10 @@ fn no_more_descriptors() {
         }
         failed += usize::from(!said.is_empty());
         assert_eq!(plugin.gather().len(), 1, "after {most}");
-        assert_eq!(plugin.descriptors(), descriptors, "after {most}");
-        assert!(children(plugin.pid()).is_empty(), "after {most}");
+        // On a busy machine one gather more, asked for above, may still go on.
+        wait_until(&format!("its descriptors after {most} are as before"), || {
+            plugin.descriptors() == descriptors && children(plugin.pid()).is_empty()
+        });
     }
     assert!((3..29).contains(&failed), "{failed} gathers of 32 lacked descriptors");
 }

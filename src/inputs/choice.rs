@@ -134,6 +134,14 @@ impl<S: ?Sized, C: Copy> Choice<S, C> {
         Ok(self.chosen.insert(chosen))
     }
 
+    /// The source that it would choose now.
+    ///
+    /// # Errors
+    /// When none works.
+    pub(super) fn would_choose(&self) -> Result<&'static Registration<S, C>, SourceError> {
+        self.choose().map(|chosen| chosen.registration)
+    }
+
     /// The source in use has given what it was asked for.
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;

@@ -5,7 +5,7 @@ pub mod execd;
 pub mod namespace;
 pub mod needs;
 pub mod reference;
-mod run;
+pub mod skip;
 pub mod telegraf;
 pub mod unprivileged;
 pub mod zoo;
@@ -16,12 +16,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub use needs::skipped;
-
-/// The name of the test that calls this, as `--exact` takes it: the harness names the thread of a test after it.
-pub fn test_name() -> String {
-    std::thread::current().name().expect("called on the thread of the test").to_owned()
-}
+pub use skip::skipped;
 
 /// The binary under test, with nothing in its environment.
 pub fn plugin() -> Command {

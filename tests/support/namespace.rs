@@ -4,15 +4,8 @@ use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::needs::{needs, skipped};
-use super::test_name;
-
-const INSIDE: &str = "TEST_IN_NETWORK_NAMESPACE";
-
-/// Whether this process is the one that [`enter`] started.
-pub fn inside() -> bool {
-    env::var_os(INSIDE).is_some()
-}
+use super::needs::needs;
+use super::skip::{WITHIN, skipped, test_name};
 
 /// Runs the test that calls it again, as a process in a new network namespace with the loopback up, and returns false;
 /// in that process, returns true. Where no namespace can be made the test is skipped and the answer is false.
@@ -25,7 +18,7 @@ pub fn enter() -> bool {
 
 /// As [`enter`], with more variables in the environment of that process.
 pub fn enter_with(environment: &[(&str, &Path)]) -> bool {
-    if inside() {
+    if env::var_os(WITHIN).is_some() {
         assert!(run("ip", &["link", "set", "lo", "up"]), "ip link set lo up");
         return true;
     }
@@ -36,13 +29,17 @@ pub fn enter_with(environment: &[(&str, &Path)]) -> bool {
         skipped("needs root or user namespaces for a network namespace");
         return false;
     };
+    if !run("unshare", &[flags, "ip", "link", "set", "lo", "up"]) {
+        skipped("needs netlink for the loopback of a network namespace");
+        return false;
+    }
     let test = test_name();
     let script = "ulimit -n \"$(ulimit -Hn)\"; exec \"$@\"";
     let output = Command::new("unshare")
         .args([flags, "sh", "-c", script, "sh"])
         .arg(env::current_exe().unwrap())
         .args(["--exact", &test, "--nocapture", "--include-ignored"])
-        .env(INSIDE, "1")
+        .env(WITHIN, "a network namespace")
         .envs(environment.iter().copied())
         .output()
         .unwrap();

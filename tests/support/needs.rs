@@ -1,37 +1,10 @@
-//! What a test needs of the machine. Where it is missing the test is skipped, which is said and counted.
+//! What a test needs of the machine; where it is missing the test is skipped.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
-use super::run::notes_of_this_run;
-use super::{namespace, test_name};
-
-/// Says on the real standard output why a test does not run here, and notes it for the count at the end of the run. Where
-/// `REQUIRE_ALL` is set that is a failure.
-pub fn skipped(why: &str) {
-    let test = test_name();
-    // Inside a namespace this process's output goes to the test outside, which says it again.
-    say(&format!("SKIPPED: {test}: {why}"));
-    assert!(std::env::var_os("REQUIRE_ALL").is_none(), "no test may be skipped here: {why}");
-    if !namespace::inside() {
-        // The first of a run starts a new file: an older run may have left one.
-        static BEGUN: OnceLock<()> = OnceLock::new();
-        let path = notes_of_this_run();
-        BEGUN.get_or_init(|| drop(std::fs::remove_file(&path)));
-        let file = OpenOptions::new().create(true).append(true).open(&path);
-        let noted = file.and_then(|mut file| file.write_all(format!("{test}: {why}\n").as_bytes()));
-        noted.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    }
-}
-
-/// Writes a line to the real standard output: the harness keeps what a passing test prints with `println!`.
-pub fn say(line: &str) {
-    writeln!(std::io::stdout().lock(), "{line}").expect("the test's stdout can be written");
-}
+use super::skipped;
 
 /// Whether these programs are on PATH; says so if not.
 pub fn needs(programs: &[&str]) -> bool {
@@ -48,12 +21,20 @@ pub fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
 }
 
+/// Whether a log line is about a host without netlink, as it is under a filter of system calls. It comes whatever the test is
+/// about.
+pub fn is_about_this_host(line: &str) -> bool {
+    line.starts_with("I! [inputs.socketstat] ss: cannot use netlink, ")
+}
+
 /// Whether this process may ask the kernel for sockets; says so if not.
 pub fn needs_sock_diag() -> bool {
+    sock_diag().map_err(|why| skipped(&why)).is_ok()
+}
+
+/// Why this process may not ask the kernel for sockets.
+pub fn sock_diag() -> Result<(), String> {
     let (kind, flags) = (SockType::Raw, SockFlag::SOCK_CLOEXEC);
     let opened = socket(AddressFamily::Netlink, kind, flags, SockProtocol::NetlinkSockDiag);
-    if let Err(error) = &opened {
-        skipped(&format!("needs netlink sockets of the kind sock_diag: {error}"));
-    }
-    opened.is_ok()
+    opened.map(drop).map_err(|error| format!("needs NETLINK_SOCK_DIAG: {error}"))
 }

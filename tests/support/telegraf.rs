@@ -12,7 +12,8 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::execd::children;
-use super::needs::{find, say, skipped};
+use super::needs::find;
+use super::skip::{say, skipped};
 use super::{namespace, running, wait_until, write};
 
 const VERSION: &str = "1.39.3";

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::choice::{Choice, SourceOptions};
 use super::source::{Cause, Diagnostic, SourceError};
-use super::{Context, Environment, Input};
+use super::{Context, Environment, Input, Part};
 use crate::accumulator::Accumulator;
 use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};
@@ -24,6 +24,7 @@ use crate::logger::Level;
 use crate::metric::{Metric, Value};
 use crate::output::OutputError;
 use crate::platform::Platform;
+use crate::quote::shorten;
 use counters::{COUNTERS, Interface};
 use source::{Capabilities, Query, Row, Source};
 use sources::SOURCES;
@@ -58,6 +59,8 @@ struct Net {
     environment: Environment,
     /// `None`: every interface that is up and no loopback.
     interfaces: Option<Globs>,
+    /// The same as it stands in the configuration.
+    patterns: Vec<String>,
     protocols: bool,
     timeout: Duration,
     choice: Choice<dyn Source, Capabilities>,
@@ -83,6 +86,7 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
     Ok(Box::new(Net {
         environment: environment.clone(),
         interfaces,
+        patterns: options.interfaces.0,
         protocols: !options.ignore_protocol_stats,
         timeout,
         replay: platform != Platform::current(),
@@ -144,9 +148,24 @@ impl Input for Net {
         }
         Ok(())
     }
+
+    fn describe(&self) -> Vec<Part> {
+        let chosen = self.choice.would_choose();
+        let source = chosen.map(|chosen| chosen.name).map_err(|error| error.to_string());
+        vec![Part { source, what: self.what() }]
+    }
 }
 
 impl Net {
+    fn what(&self) -> String {
+        let interfaces = match &self.patterns[..] {
+            [] => String::from("that are up and not loopback"),
+            patterns => shorten(&patterns.join(", ")),
+        };
+        let protocols = if self.protocols && cfg!(target_os = "linux") { ", interface=all" } else { "" };
+        format!("interfaces {interfaces}{protocols}")
+    }
+
     fn report(&mut self, diagnostics: Vec<Diagnostic>, accumulator: &mut Accumulator<'_>) {
         let mut failed = false;
         for Diagnostic { level, key, text } in diagnostics {

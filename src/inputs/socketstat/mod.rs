@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use super::choice::{Choice, SourceOptions};
 use super::source::{Diagnostic, SourceError};
-use super::{Context, Environment, Input};
+use super::{Context, Environment, Input, Part};
 use crate::accumulator::Accumulator;
 use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};
@@ -161,6 +161,22 @@ impl Input for Socketstat {
             accumulator.flush()?;
         }
         Ok(())
+    }
+
+    fn describe(&self) -> Vec<Part> {
+        let mut parts: Vec<Part> = Vec::new();
+        for Table { protocol, choice, .. } in &self.tables {
+            let source = match choice.would_choose() {
+                Ok(chosen) if chosen.capabilities.protocols.contains(protocol) => Ok(chosen.name),
+                Ok(chosen) => Err(format!("source {} does not support it", chosen.name)),
+                Err(error) => Err(error.to_string()),
+            };
+            match parts.iter_mut().find(|part| part.source == source) {
+                Some(part) => part.what.extend([", ", protocol.name()]),
+                None => parts.push(Part { source, what: format!("protocols {protocol}") }),
+            }
+        }
+        parts
     }
 }
 
