@@ -114,6 +114,7 @@ impl Agent {
 
     /// Gathers at each trigger, until stdin ends or nobody reads stdout any more.
     pub fn run(&mut self, triggers: &Triggers, mut timer: Option<Timer>) {
+        self.plugins.iter_mut().for_each(|plugin| plugin.input.start());
         while triggers.next(timer.as_mut()) == Event::Gather {
             if self.gather().is_err() {
                 return;

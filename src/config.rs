@@ -11,7 +11,7 @@ mod error;
 mod field_names;
 mod file;
 mod global;
-mod nearest;
+pub(crate) mod nearest;
 mod section;
 mod values;
 

@@ -27,3 +27,7 @@ mod platform;
 mod program;
 pub mod quote;
 pub mod trigger;
+
+#[cfg(test)]
+#[path = "../tests/support/skip.rs"]
+mod skip;

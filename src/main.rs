@@ -75,5 +75,6 @@ fn print(text: &str) -> Outcome {
 
 fn plugins(run: &Run, environment: &Environment) -> Result<Vec<Plugin>, Box<dyn Error>> {
     let threshold = if run.debug { Level::Debug } else { Level::Info };
+    let environment = &Environment { once: run.once, ..environment.clone() };
     Ok(Plugin::load(run.config.as_deref(), environment, threshold)?)
 }

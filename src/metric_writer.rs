@@ -86,9 +86,12 @@ impl<'a> MetricWriter<'a> {
     /// Writes a tag that the filter keeps. In the place of another one, writes the section's tag with that key, if
     /// there is one and it is always to be included.
     fn write_tag(&self, out: &mut Vec<u8>, key: &str, value: &[u8], of_section: Option<&[u8]>) {
-        if self.global.filter.keeps_tag(key) {
-            line_protocol::tag(out, key.as_bytes(), value);
-        } else if let Some(value) = of_section.filter(|_| self.global.always_include_local_tags) {
+        let value = if self.global.filter.keeps_tag(key) {
+            Some(value)
+        } else {
+            of_section.filter(|_| self.global.always_include_local_tags)
+        };
+        if let Some(value) = value {
             line_protocol::tag(out, key.as_bytes(), value);
         }
     }

@@ -133,8 +133,9 @@ fn stdout_is_a_full_pipe() {
     stdout.read_to_end(&mut text).expect("the rest can be read");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     let metrics = influx::read(&text).expect("no line is broken");
-    // The gather that stood, and one for all the triggers that came meanwhile.
-    assert_eq!(metrics.len(), 2 * 5000, "after {triggers} triggers");
+    // The gather that stood, and one for all the triggers that came meanwhile; a further one where the last trigger was
+    // read only when that had begun.
+    assert!([2 * 5000, 3 * 5000].contains(&metrics.len()), "{} after {triggers} triggers", metrics.len());
     assert!(metrics.chunks(5000).all(|gather| gather.iter().all(|metric| metric.time == gather[0].time)));
 }
 

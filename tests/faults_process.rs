@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use crate::checks::influx;
 use crate::support;
 use crate::support::execd::{ANSWER, Execd, NET, SOCKETS, children, command, dir, fixture};
-
-use crate::support::unprivileged::{as_nobody, find, unprivileged};
+use crate::support::needs::{find, needs, needs_sock_diag};
+use crate::support::unprivileged::{as_nobody, unprivileged};
 use crate::support::{fake, hanging_pids, hanging_ss, namespace, running, skipped, wait_until, write};
 use nix::sys::signal::Signal;
 
@@ -299,6 +299,9 @@ fn limit(mut prlimit: Command, pid: i32, resource: &str, limit: u64) {
 
 #[test]
 fn no_more_descriptors() {
+    if !needs(&["prlimit"]) {
+        return;
+    }
     let dir = dir();
     fake(dir.path(), "ss", ANSWER);
     // In turn ss, the kernel, and the files of /proc, of which the last shows that all is well.
@@ -324,8 +327,10 @@ fn no_more_descriptors() {
         }
         failed += usize::from(!said.is_empty());
         assert_eq!(plugin.gather().len(), 1, "after {most}");
-        assert_eq!(plugin.descriptors(), descriptors, "after {most}");
-        assert!(children(plugin.pid()).is_empty(), "after {most}");
+        // On a busy machine one gather more, asked for above, may still go on.
+        wait_until(&format!("its descriptors after {most} are as before"), || {
+            plugin.descriptors() == descriptors && children(plugin.pid()).is_empty()
+        });
     }
     assert!((3..29).contains(&failed), "{failed} gathers of 32 lacked descriptors");
 }
@@ -375,6 +380,10 @@ fn a_table_of_millions_of_the_shortest_rows() {
 /// The limit of processes is one of a user, and root has none.
 #[test]
 fn no_more_processes() {
+    if !needs(&["prlimit"]) {
+        return;
+    }
+    let prlimit = find("prlimit").expect("it is there");
     let dir = dir();
     fake(dir.path(), "ss", ANSWER);
     let mut plugin = unprivileged(dir.path());
@@ -389,14 +398,14 @@ fn no_more_processes() {
     let mut plugin = Execd::spawn(plugin);
     assert_eq!(plugin.gather().len(), 1);
     for _ in 0..2 {
-        limit(as_nobody(&find("prlimit")), plugin.pid(), "nproc", 1);
+        limit(as_nobody(&prlimit), plugin.pid(), "nproc", 1);
         assert_eq!(plugin.gather(), [""; 0]);
         let said = plugin.complaint();
         assert!(
             said.starts_with("E! [inputs.socketstat] ss ") && said.contains("temporarily unavailable"),
             "{said}"
         );
-        limit(as_nobody(&find("prlimit")), plugin.pid(), "nproc", 10_000);
+        limit(as_nobody(&prlimit), plugin.pid(), "nproc", 10_000);
         assert_eq!(plugin.gather().len(), 1);
     }
     assert!(plugin.eof().2.is_empty());
@@ -405,7 +414,7 @@ fn no_more_processes() {
 /// As nobody, without a capability and without a way to any, in a network namespace: the same metrics as root's.
 #[test]
 fn no_privilege_is_needed() {
-    if !namespace::enter() {
+    if !needs(&["ss", "setpriv"]) || !needs_sock_diag() || !namespace::enter() {
         return;
     }
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");

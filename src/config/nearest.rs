@@ -8,7 +8,7 @@ const MAX_EDITS: usize = 3;
 /// The known name that is the fewest edits away from `name`: characters added, removed, replaced, or swapped with their
 /// neighbour. Letter case does not count. `None` if it would take more edits than a third of the name's characters
 /// (but one is always allowed) or more than three. Of equally near names, the first.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
     let limit = (length / 3).clamp(1, MAX_EDITS);
     let name = name.to_ascii_lowercase();

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Context;
+use super::environment::Context;
 use super::source::{Cause, SourceError};
 use crate::command::Children;
 use crate::config::OptionError;

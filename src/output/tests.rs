@@ -26,7 +26,7 @@ fn a_half_written_line_is_remembered() {
 fn a_full_device_is_an_error_and_empties_the_buffer() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
     let Ok(full) = full else {
-        println!("SKIPPED: needs /dev/full");
+        crate::skip::skipped("needs /dev/full");
         return;
     };
     let mut output = Output::new(full.into());

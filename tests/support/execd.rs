@@ -15,6 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, pipe2};
 use tempfile::TempDir;
 
+use super::needs::is_about_this_host;
 use super::{plugin, running, wait_until, write};
 
 /// One line a gather.
@@ -190,8 +191,9 @@ fn lines(from: impl std::io::Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         for line in BufReader::new(from).lines() {
+            let line = line.expect("output is UTF-8");
             // The test may have ended already, and no longer listen.
-            if sender.send(line.expect("output is UTF-8")).is_err() {
+            if !is_about_this_host(&line) && sender.send(line).is_err() {
                 break;
             }
         }

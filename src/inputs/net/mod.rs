@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::choice::{Choice, SourceOptions};
+use super::environment::{Context, Environment};
+use super::input::{Input, Part};
 use super::source::{Cause, Diagnostic, SourceError};
-use super::{Context, Environment, Input, Part};
 use crate::accumulator::Accumulator;
 use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};

@@ -15,7 +15,7 @@ use std::time::Instant;
 use super::counters::{Counters, Interface};
 use super::source::{Capabilities, Query, Row as SourceRow, Source};
 use crate::command::find_program;
-use crate::inputs::Environment;
+use crate::inputs::environment::Environment;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::logger::Level;
 use crate::netstat::cells;

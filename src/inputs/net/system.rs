@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 
-use crate::inputs::Environment;
+use crate::inputs::environment::Environment;
 use crate::os_error;
 
 /// Whether an interface counts when none is named: up and no loopback.

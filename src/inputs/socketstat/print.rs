@@ -43,8 +43,8 @@ pub(super) fn push_host(text: &mut Vec<u8>, end: &Endpoint<'_>) {
 pub(super) fn push_service(text: &mut Vec<u8>, end: &Endpoint<'_>) {
     match *end {
         Endpoint::Unknown => {}
-        Endpoint::Inet { port: 0, .. } | Endpoint::Packet { device: Device::Any, .. } => text.push(b'*'),
-        Endpoint::Inet { port, .. } => push_decimal(text, u64::from(port)),
+        Endpoint::Packet { device: Device::Any, .. } => text.push(b'*'),
+        Endpoint::Inet { port, .. } => push_port(text, port),
         Endpoint::Unix { inode, .. } => push_inode(text, inode),
         Endpoint::Packet { device, .. } => push_device(text, device),
         Endpoint::Text { port, .. } => text.extend_from_slice(port),
@@ -86,6 +86,15 @@ pub(super) fn push_address(text: &mut Vec<u8>, address: IpAddr, v6only: bool) {
     }
 }
 
+/// Appends a port (of a raw socket: its protocol); 0 stands for any.
+pub(super) fn push_port(text: &mut Vec<u8>, port: u16) {
+    if port == 0 {
+        text.push(b'*');
+    } else {
+        push_decimal(text, u64::from(port));
+    }
+}
+
 /// Appends a socket's inode. ss holds it in an `int`, so one above 2^31-1 is printed as a negative number.
 fn push_inode(text: &mut Vec<u8>, inode: u32) {
     let inode = inode.cast_signed();
@@ -105,7 +114,7 @@ fn push_v4(text: &mut Vec<u8>, address: Ipv4Addr) {
 }
 
 /// glibc prints the last four bytes as IPv4 in `::ffff:a.b.c.d` and in the old `::a.b.c.d`, which std does not.
-fn push_v6(text: &mut Vec<u8>, address: Ipv6Addr) {
+pub(super) fn push_v6(text: &mut Vec<u8>, address: Ipv6Addr) {
     let words = address.segments();
     let last = |[a, b]: [u8; 2], [c, d]: [u8; 2]| Ipv4Addr::new(a, b, c, d);
     match words {

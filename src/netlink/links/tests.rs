@@ -27,6 +27,9 @@ fn a_link_is_its_name_and_flags() {
 #[test]
 fn this_system_has_a_loopback() {
     let dumper = SharedDumper::new(Dumper::new(SockProtocol::NetlinkRoute));
-    let links = links(&dumper, Instant::now() + Duration::from_secs(60)).expect("the kernel answers");
+    let links = match links(&dumper, Instant::now() + Duration::from_secs(60)) {
+        Ok(links) => links,
+        Err(error) => return crate::skip::skipped(&format!("needs NETLINK_ROUTE: {error}")),
+    };
     assert!(links.iter().any(|link| link.flags & 0x8 != 0), "{links:?}");
 }

@@ -13,7 +13,10 @@ fn flags_are_read_by_their_bits() {
 #[test]
 fn the_system_has_a_loopback_interface() {
     let environment = Environment::of_process();
-    let interfaces = interfaces(&environment, Instant::now()).expect("the system lists its interfaces");
+    let interfaces = match interfaces(&environment, Instant::now()) {
+        Ok(interfaces) => interfaces,
+        Err(error) => return crate::skip::skipped(&format!("needs a list of interfaces: {error}")),
+    };
     let (name, _) = interfaces.iter().find(|(_, status)| status.loopback).expect("a loopback interface");
     assert!(name.starts_with(b"lo"), "{name:?}");
 }
