@@ -34,6 +34,8 @@ mod soak;
 
 // In a network namespace.
 #[cfg(target_os = "linux")]
+mod exact;
+#[cfg(target_os = "linux")]
 mod interfaces;
 #[cfg(target_os = "linux")]
 mod live;

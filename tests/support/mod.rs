@@ -6,6 +6,8 @@ pub mod namespace;
 pub mod needs;
 pub mod reference;
 pub mod skip;
+#[cfg(target_os = "linux")]
+pub mod sock_diag;
 pub mod telegraf;
 pub mod unprivileged;
 pub mod zoo;

@@ -1,6 +1,7 @@
 //! `inputs.net`: one metric an interface, and one with the system's protocol statistics.
 
 pub mod counters;
+mod internal;
 pub mod netstat;
 pub mod procfs;
 pub mod source;
@@ -27,6 +28,7 @@ use crate::output::OutputError;
 use crate::platform::Platform;
 use crate::quote::shorten;
 use counters::{COUNTERS, Interface};
+use internal::Stats;
 use source::{Capabilities, Query, Row, Source};
 use sources::SOURCES;
 use sysfs::ClassNet;
@@ -41,6 +43,7 @@ pub(super) struct Options {
     source: String,
     netstat_platform: Option<String>,
     timeout: GoDuration,
+    internal: bool,
 }
 
 impl Default for Options {
@@ -51,6 +54,7 @@ impl Default for Options {
             source: String::from("auto"),
             netstat_platform: None,
             timeout: GoDuration(Duration::from_secs(1)),
+            internal: false,
         }
     }
 }
@@ -68,6 +72,9 @@ struct Net {
     /// Whether netstat is a replay: of another system than this one.
     replay: bool,
     system: System,
+    stats: Stats,
+    /// The alias of the line that says how the gathers go; `None`: there is none.
+    internal: Option<String>,
 }
 
 /// Makes the input from its section.
@@ -93,6 +100,8 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
         replay: platform != Platform::current(),
         choice: Choice::new(SOURCES.iter().collect(), named, Box::new(lacks), context),
         system: System::default(),
+        stats: Stats::default(),
+        internal: options.internal.then(|| section.global.alias.clone()),
     }))
 }
 
@@ -104,15 +113,34 @@ fn lacks(capabilities: Capabilities, context: &Context) -> Option<String> {
 
 impl Input for Net {
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), OutputError> {
+        let began = Instant::now();
+        self.stats.interfaces = 0;
+        self.read(accumulator);
+        if let Some(alias) = &self.internal {
+            self.stats.write(alias, began.elapsed(), &mut |metric| accumulator.add(metric));
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> Vec<Part> {
+        let chosen = self.choice.would_choose();
+        let source = chosen.map(|chosen| chosen.name).map_err(|error| error.to_string());
+        vec![Part { source, what: self.what() }]
+    }
+}
+
+impl Net {
+    fn read(&mut self, accumulator: &mut Accumulator<'_>) {
         let host = &self.environment.host;
         let now = Instant::now();
         let chosen = match self.choice.source(now) {
             Ok(chosen) => chosen,
             Err(error) => {
-                accumulator.error(&error.to_string());
-                return Ok(());
+                self.stats.errors += 1;
+                return accumulator.error(&error.to_string());
             }
         };
+        self.stats.source = chosen.registration.name;
         let sysfs = chosen.registration.capabilities.sysfs;
         let without_system = if sysfs { Wanted::UpInSysfs } else { Wanted::UpInTable };
         let elsewhere = if sysfs { host.network() == Network::Other } else { self.replay };
@@ -134,30 +162,24 @@ impl Input for Net {
             wanted,
             system: &self.system,
             class_net,
+            interfaces: 0,
         };
         let query = Query { protocols: self.protocols, deadline: now + self.timeout };
         let outcome = chosen.source.read(&query, &mut |row| match row {
             Row::Interface(interface) => gather.interface(interface),
             Row::Protocols(counters) => gather.protocols(counters),
         });
+        self.stats.interfaces = gather.interfaces;
         match outcome {
             Ok(diagnostics) => self.report(diagnostics, accumulator),
             Err(error) => {
+                self.stats.errors += 1;
                 self.choice.failed(&error, now);
                 accumulator.error(&error.to_string());
             }
         }
-        Ok(())
     }
 
-    fn describe(&self) -> Vec<Part> {
-        let chosen = self.choice.would_choose();
-        let source = chosen.map(|chosen| chosen.name).map_err(|error| error.to_string());
-        vec![Part { source, what: self.what() }]
-    }
-}
-
-impl Net {
     fn what(&self) -> String {
         let interfaces = match &self.patterns[..] {
             [] => String::from("that are up and not loopback"),
@@ -178,6 +200,7 @@ impl Net {
             }
         }
         if failed {
+            self.stats.errors += 1;
             let error = SourceError::Failed(Cause::new("some of its runs failed"));
             self.choice.failed(&error, Instant::now());
         } else {
@@ -206,6 +229,8 @@ struct Gather<'a, 'b> {
     class_net: ClassNet,
     /// Whether what is known of the system's interfaces goes for what `class_net` says, too.
     own: bool,
+    /// How many were written.
+    interfaces: u64,
 }
 
 impl Gather<'_, '_> {
@@ -232,6 +257,7 @@ impl Gather<'_, '_> {
         if !self.is_wanted(interface) {
             return;
         }
+        self.interfaces += 1;
         let mut fields = [("", Value::Signed(0)); COUNTERS.len() + 1];
         let known = COUNTERS.iter().zip(interface.counters);
         let known = known.filter_map(|(name, counter)| Some((*name, Value::Unsigned(counter?))));

@@ -6,7 +6,9 @@
 //! Under churn the kernel lists some sockets twice and misses others. So a socket counts once per dump, and what is known
 //! of one that was missed is kept for two gathers.
 //!
-//! The kernel also tells of each connection that ends, with its last counters: what is known of it is then growth no more.
+//! Where the kernel tells of each connection that ends, with its last counters, that is the end of what is known of it. Until
+//! then it may be in no dump for long: the kernel lists no connection that was reset and that its process has not closed
+//! yet.
 
 use super::field::{Field, Width};
 use super::index::Index;
@@ -16,6 +18,8 @@ use super::socket::TcpInfo;
 pub(super) const KEPT: u8 = 2;
 /// Stands in the place of the missed dumps of a socket that has ended.
 const CLOSED: u8 = u8::MAX;
+/// How many sockets are kept for longer, until the kernel tells of their ends. An end that was lost never comes.
+const MOST_AWAITED: usize = 65_536;
 
 /// What is known of the sockets of one protocol.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub(super) struct Totals {
     first: bool,
     /// Whether owners are remembered.
     owned: bool,
+    /// Whether the kernel tells of connections that end.
+    ends: bool,
 }
 
 /// A counter that is followed.
@@ -61,14 +67,14 @@ pub(super) enum Ended {
     Seen(Owner),
 }
 
-/// Sockets with the values of their counters: a row of each vector is one socket. 42 bytes per socket with the counters
-/// of the contract, 24 for the owner where it is asked for, and 6 to 11 in the index.
+/// Sockets with the values of their counters: a row of each vector is one socket. 43 bytes per socket with the counters
+/// of the contract, 12 for the owner where it is asked for, and 6 to 11 in the index.
 #[derive(Debug, Default)]
 struct Sockets {
     ids: Vec<u64>,
     marks: Vec<Mark>,
     /// Empty where nobody asks.
-    owners: Vec<Owner>,
+    owners: Vec<PackedOwner>,
     /// As many words for each.
     words: Vec<u32>,
     index: Index,
@@ -78,13 +84,42 @@ struct Sockets {
 struct Mark {
     /// The dump at hand listed it.
     seen: bool,
+    /// It had no counters any more: the kernel tells of its end about now, or has told.
+    ending: bool,
     /// How many dumps have missed it.
     missed: u8,
 }
 
+/// An owner in 12 bytes: the user id, and the halves of the cgroup's number. The kernel uses neither of the values that stand
+/// for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PackedOwner([u32; 3]);
+
+impl PackedOwner {
+    const NO_UID: u32 = u32::MAX;
+
+    fn new(owner: Owner) -> Self {
+        let bytes = owner.cgroup.unwrap_or(0).to_le_bytes();
+        let (halves, _) = bytes.as_chunks();
+        let half = |at: usize| halves.get(at).copied().map_or(0, u32::from_le_bytes);
+        Self([owner.uid.unwrap_or(Self::NO_UID), half(0), half(1)])
+    }
+
+    /// `None` where nothing of it is known.
+    fn unpack(self) -> Option<Owner> {
+        let Self([uid, low, high]) = self;
+        let cgroup = u64::from(low) | u64::from(high) << 32;
+        let owner = Owner {
+            uid: Some(uid).filter(|uid| *uid != Self::NO_UID),
+            cgroup: Some(cgroup).filter(|cgroup| *cgroup != 0),
+        };
+        Some(owner).filter(|owner| *owner != Owner::default())
+    }
+}
+
 impl Totals {
     /// Follows `fields`; where there are none, sockets are only told apart. The counters of the contract come first.
-    pub(super) fn new(fields: impl Iterator<Item = &'static Field>, owned: bool) -> Self {
+    pub(super) fn new(fields: impl Iterator<Item = &'static Field>, owned: bool, ends: bool) -> Self {
         let mut words = 0;
         let counters = fields.map(|field| {
             let counter = Counter { field, word: words, told: false };
@@ -92,7 +127,20 @@ impl Totals {
             counter
         });
         let counters = counters.collect();
-        Self { counters, words, known: Sockets::default(), next: Sockets::default(), first: true, owned }
+        Self {
+            counters,
+            words,
+            known: Sockets::default(),
+            next: Sockets::default(),
+            first: true,
+            owned,
+            ends,
+        }
+    }
+
+    /// The kernel does not tell of connections that end.
+    pub(super) const fn without_ends(&mut self) {
+        self.ends = false;
     }
 
     /// Whether no dump was whole yet, so that [`Totals::row`] tells what sockets have moved before.
@@ -125,12 +173,20 @@ impl Totals {
         }
         let before = known.and_then(|place| self.known.values(place, self.words));
         if self.owned {
-            self.next.owners.push(owner);
+            self.next.owners.push(PackedOwner::new(owner));
         }
+        let has_ended = known.and_then(|place| self.known.marks.get(place));
+        let has_ended = has_ended.is_some_and(|mark| mark.missed == CLOSED);
+        let mut mark = Mark { missed: if has_ended { CLOSED } else { 0 }, ..Mark::default() };
         let start = self.next.words.len();
         if *tcp == TcpInfo::Unknown {
             // A connection in TIME-WAIT has no counters any more.
             growth.fill(0);
+            mark.ending = true;
+            if self.first {
+                // What it has moved is not ours, and was told before.
+                mark.missed = CLOSED;
+            }
             match before {
                 Some(before) => self.next.words.extend_from_slice(before),
                 None => self.next.words.resize(start + self.words, 0),
@@ -149,19 +205,19 @@ impl Totals {
                 }
             }
         }
-        self.next.push(id, Mark::default());
+        self.next.push(id, mark);
         true
     }
 
     /// The owner of a socket as it was first told: a connection that its process has closed has none any more.
     pub(super) fn owner(&self, id: u64) -> Option<Owner> {
-        self.known.owners.get(self.known.find(id)?).copied().filter(|_| self.owned)
+        self.known.owners.get(self.known.find(id)?)?.unpack()
     }
 
     /// Takes a connection that has ended, behind the dump at hand: writes by how much its counters grew since they were last
     /// known, or all of their values.
     pub(super) fn closed(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> Ended {
-        let Self { counters, words, known, next, owned, .. } = self;
+        let Self { counters, words, known, next, .. } = self;
         let mut now = Vec::new();
         for (place, (counter, growth)) in counters.iter_mut().zip(&mut *growth).enumerate() {
             *growth = counter.read(place, tcp);
@@ -177,7 +233,7 @@ impl Totals {
         if mark.is_some_and(|mark| std::mem::replace(&mut mark.missed, CLOSED) == CLOSED) {
             return Ended::Repeated;
         }
-        let owner = sockets.owners.get(place).copied().filter(|_| *owned);
+        let owner = sockets.owners.get(place).copied().and_then(PackedOwner::unpack);
         if let Some(before) = sockets.values(place, *words)
             && !counters.iter().any(|counter| counter.went_back(before, &now))
         {
@@ -191,19 +247,25 @@ impl Totals {
     /// Ends a whole dump: what it listed is what is known from now on.
     pub(super) fn commit(&mut self) {
         self.first = false;
-        let Self { known, next, words, .. } = self;
+        let Self { known, next, words, ends, .. } = self;
         if *words == 0 {
             // There is nothing to know from one gather to the next.
             return;
         }
+        let mut awaited = 0;
         for (place, (id, mark)) in known.ids.iter().zip(&known.marks).enumerate() {
-            if !mark.seen
-                && mark.missed < KEPT
+            // Those that were missed for the longest come last.
+            if mark.seen {
+                continue;
+            }
+            let is_awaited = *ends && !mark.ending && mark.missed == KEPT && awaited < MOST_AWAITED;
+            awaited += usize::from(is_awaited);
+            if (mark.missed < KEPT || is_awaited)
                 && let Some(values) = known.values(place, *words)
             {
                 next.words.extend_from_slice(values);
                 next.owners.extend(known.owners.get(place));
-                next.push(*id, Mark { seen: false, missed: mark.missed + 1 });
+                next.push(*id, Mark { missed: (mark.missed + 1).min(KEPT), ..*mark });
             }
         }
         std::mem::swap(known, next);
