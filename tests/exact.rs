@@ -171,7 +171,9 @@ fn ten_thousand_short_connections_count_to_the_byte() {
         })
         .collect();
     clients.into_iter().for_each(end);
-    before.iter_mut().for_each(|client| exchange(client, 500));
+    for client in &mut before {
+        exchange(client, 500);
+    }
     bytes += 60 * 500;
     before.drain(30..).for_each(end);
     let after: Vec<TcpStream> = (0..60).map(|number| servers.call(number, 300)).collect();
@@ -185,11 +187,11 @@ fn ten_thousand_short_connections_count_to_the_byte() {
     // Each end of each connection has sent and received them; SYN and FIN count as a byte each.
     let (acked, received) = expected;
     let signs = 2 * 20_060 + 120 * 2;
-    assert!((2 * bytes as u64..2 * bytes as u64 + signs).contains(&acked), "{acked} of {bytes}");
-    assert!((2 * bytes as u64..2 * bytes as u64 + signs).contains(&received), "{received} of {bytes}");
+    let range = 2 * bytes as u64..2 * bytes as u64 + signs;
+    assert!(range.contains(&acked) && range.contains(&received), "{acked} and {received} of {bytes}");
     assert_eq!((gathered.totals["closed"], gathered.totals["sockets"]), (20_060, 180));
-    let internal = |name: &str| gathered.internal[name];
-    assert_eq!((internal("closed"), internal("closed_lost"), internal("errors")), (20_060, 0, 0));
+    let internal = ["closed", "closed_lost", "errors"].map(|name| gathered.internal[name]);
+    assert_eq!(internal, [20_060, 0, 0]);
     for family in ["ipv4", "ipv6"] {
         for direction in ["inbound", "outbound"] {
             let group = &gathered.groups[&format!("direction={direction},family={family},proto=tcp")];
@@ -341,7 +343,7 @@ fn cgroups_are_told_apart() {
     let mut clients: Vec<TcpStream> = (0..30).map(|number| servers.call(number, 100)).collect();
     at_rest(&events, &mut ended, 0);
     let group = |name: &str| {
-        let (unit, user) = if name.starts_with('/') { (&name[1..], "root") } else { (name, name) };
+        let (unit, user) = name.strip_prefix('/').map_or((name, name), |unit| (unit, "root"));
         format!("cgroup={name},proto=tcp,unit={unit},user={user}")
     };
     let gathered = gather(&mut execd);

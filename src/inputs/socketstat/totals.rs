@@ -29,8 +29,15 @@ pub(super) struct Totals {
     words: usize,
     /// As of the last whole dump.
     known: Sockets,
+    /// Where each of them is; built for the first one that does not come in order.
+    known_index: Option<Index>,
+    /// The place of the one that should come next. The kernel lists sockets in the same order each time; a look into the
+    /// index, which is in no cache then, costs as much as all else that is done for a socket.
+    expected: usize,
     /// As of the dump at hand.
     next: Sockets,
+    /// Where those of them are that are not known.
+    new_index: Index,
     /// No dump was whole yet: what sockets have moved so far is not growth.
     first: bool,
     /// Whether owners are remembered.
@@ -67,8 +74,8 @@ pub(super) enum Ended {
     Seen(Owner),
 }
 
-/// Sockets with the values of their counters: a row of each vector is one socket. 43 bytes per socket with the counters
-/// of the contract, 12 for the owner where it is asked for, and 6 to 11 in the index.
+/// Sockets with the values of their counters: a row of each vector is one socket. 48 bytes per socket with the counters
+/// of the contract, and 12 for the owner where it is asked for.
 #[derive(Debug, Default)]
 struct Sockets {
     ids: Vec<u64>,
@@ -77,13 +84,12 @@ struct Sockets {
     owners: Vec<PackedOwner>,
     /// As many words for each.
     words: Vec<u32>,
-    index: Index,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
-    /// The dump at hand listed it.
-    seen: bool,
+    /// Its place in the dump at hand and 1; 0 where that has not listed it.
+    seen: u32,
     /// It had no counters any more: the kernel tells of its end about now, or has told.
     ending: bool,
     /// How many dumps have missed it.
@@ -131,7 +137,10 @@ impl Totals {
             counters,
             words,
             known: Sockets::default(),
+            known_index: None,
+            expected: 0,
             next: Sockets::default(),
+            new_index: Index::default(),
             first: true,
             owned,
             ends,
@@ -155,20 +164,27 @@ impl Totals {
 
     /// Begins a dump.
     pub(super) fn begin(&mut self) {
-        let rows = self.known.ids.len().max(self.next.ids.len());
-        self.next.clear(rows);
-        self.known.marks.iter_mut().for_each(|mark| mark.seen = false);
+        self.next.clear(self.known.ids.len());
+        self.new_index.clear(0);
+        self.expected = 0;
+        self.known.marks.iter_mut().for_each(|mark| mark.seen = 0);
     }
 
     /// Takes a socket of the dump at hand, and writes the growth of its counters to `growth`: all of their values where
     /// it was not known, or where one of them went back. False where the dump has listed it before.
     pub(super) fn row(&mut self, id: u64, tcp: &TcpInfo<'_>, owner: Owner, growth: &mut [u64]) -> bool {
-        let known = self.known.find(id);
-        let repeated = match known.and_then(|place| self.known.marks.get_mut(place)) {
-            Some(mark) => std::mem::replace(&mut mark.seen, true),
-            None => self.next.find(id).is_some(),
+        let known = self.known(id);
+        // More sockets than 2^32 - 2 do not fit into any machine.
+        let seen = u32::try_from(self.next.ids.len() + 1).unwrap_or(u32::MAX);
+        let is_new = match known.and_then(|place| self.known.marks.get_mut(place)) {
+            Some(mark) if mark.seen > 0 => false,
+            Some(mark) => {
+                mark.seen = seen;
+                true
+            }
+            None => self.add_new(id),
         };
-        if repeated {
+        if !is_new {
             return false;
         }
         let before = known.and_then(|place| self.known.values(place, self.words));
@@ -210,21 +226,57 @@ impl Totals {
     }
 
     /// The owner of a socket as it was first told: a connection that its process has closed has none any more.
-    pub(super) fn owner(&self, id: u64) -> Option<Owner> {
-        self.known.owners.get(self.known.find(id)?)?.unpack()
+    pub(super) fn owner(&mut self, id: u64) -> Option<Owner> {
+        if !self.owned {
+            return None;
+        }
+        let place = self.known(id)?;
+        self.known.owners.get(place)?.unpack()
+    }
+
+    /// The place of a socket of the last whole dump.
+    fn known(&mut self, id: u64) -> Option<usize> {
+        let Self { known, known_index, expected, .. } = self;
+        let place = if known.is_at(*expected, id) {
+            *expected
+        } else if known.is_at(expected.wrapping_sub(1), id) {
+            // It is asked for again.
+            *expected - 1
+        } else {
+            known_index.get_or_insert_with(|| known.index()).find(id, |place| known.is_at(place, id))?
+        };
+        *expected = place + 1;
+        Some(place)
+    }
+
+    /// Notes a socket that is not known. False where the dump has listed it before.
+    fn add_new(&mut self, id: u64) -> bool {
+        let Self { next, new_index, .. } = self;
+        if new_index.find(id, |place| next.is_at(place, id)).is_some() {
+            return false;
+        }
+        let place = next.ids.len();
+        new_index.insert(place, |row| if row == place { id } else { next.id(row) });
+        true
     }
 
     /// Takes a connection that has ended, behind the dump at hand: writes by how much its counters grew since they were last
     /// known, or all of their values.
     pub(super) fn closed(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> Ended {
-        let Self { counters, words, known, next, .. } = self;
+        let known_place = self.known(id);
+        let Self { counters, words, known, next, new_index, .. } = self;
         let mut now = Vec::new();
         for (place, (counter, growth)) in counters.iter_mut().zip(&mut *growth).enumerate() {
             *growth = counter.read(place, tcp);
             counter.push(*growth, &mut now);
         }
         // What the dump at hand says is later than what was known before.
-        let (sockets, place) = match (next.find(id), known.find(id)) {
+        let seen = known_place.and_then(|place| known.marks.get(place)).map_or(0, |mark| mark.seen);
+        let listed = match seen {
+            0 => new_index.find(id, |place| next.is_at(place, id)),
+            seen => Some(seen as usize - 1),
+        };
+        let (sockets, place) = match (listed, known_place) {
             (Some(place), _) => (next, place),
             (None, Some(place)) => (known, place),
             (None, None) => return Ended::Unseen,
@@ -248,14 +300,11 @@ impl Totals {
     pub(super) fn commit(&mut self) {
         self.first = false;
         let Self { known, next, words, ends, .. } = self;
-        if *words == 0 {
-            // There is nothing to know from one gather to the next.
-            return;
-        }
         let mut awaited = 0;
         for (place, (id, mark)) in known.ids.iter().zip(&known.marks).enumerate() {
             // Those that were missed for the longest come last.
-            if mark.seen {
+            // Without counters there is nothing to keep.
+            if mark.seen > 0 || *words == 0 {
                 continue;
             }
             let is_awaited = *ends && !mark.ending && mark.missed == KEPT && awaited < MOST_AWAITED;
@@ -265,22 +314,34 @@ impl Totals {
             {
                 next.words.extend_from_slice(values);
                 next.owners.extend(known.owners.get(place));
-                next.push(*id, Mark { missed: (mark.missed + 1).min(KEPT), ..*mark });
+                next.push(*id, Mark { missed: (mark.missed + 1).min(KEPT), seen: 0, ..*mark });
             }
         }
         std::mem::swap(known, next);
+        self.known_index = None;
     }
 
     /// Forgets all sockets: the next dump is of another source, which tells them apart by something else.
     pub(super) fn reset(&mut self) {
         self.known.clear(0);
+        self.known_index = None;
         self.first = true;
     }
 }
 
 impl Sockets {
-    fn find(&self, id: u64) -> Option<usize> {
-        self.index.find(id, |place| self.ids.get(place) == Some(&id))
+    fn id(&self, place: usize) -> u64 {
+        self.ids.get(place).copied().unwrap_or_default()
+    }
+
+    fn is_at(&self, place: usize, id: u64) -> bool {
+        self.ids.get(place) == Some(&id)
+    }
+
+    fn index(&self) -> Index {
+        let mut index = Index::with_room(self.ids.len());
+        (0..self.ids.len()).for_each(|place| index.insert(place, |row| self.id(row)));
+        index
     }
 
     fn values(&self, place: usize, words: usize) -> Option<&[u32]> {
@@ -289,10 +350,8 @@ impl Sockets {
 
     /// Adds a socket whose values were added before.
     fn push(&mut self, id: u64, mark: Mark) {
-        let Self { ids, marks, index, .. } = self;
-        marks.push(mark);
-        ids.push(id);
-        index.insert(ids.len() - 1, |place| ids.get(place).copied().unwrap_or_default());
+        self.ids.push(id);
+        self.marks.push(mark);
     }
 
     /// Takes all out; keeps the memory unless it is far more than `rows` need.
@@ -304,7 +363,6 @@ impl Sockets {
         self.marks.clear();
         self.words.clear();
         self.owners.clear();
-        self.index.clear(rows);
     }
 }
 
