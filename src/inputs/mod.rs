@@ -16,6 +16,8 @@ use crate::config::{ConfigError, Known, Section};
 use crate::host::Host;
 #[cfg(target_os = "linux")]
 use crate::netlink::dump::{Dumper, SharedDumper};
+#[cfg(target_os = "linux")]
+use crate::netlink::link_table::{LinkTable, SharedLinks};
 use crate::output::OutputError;
 use crate::platform::Platform;
 
@@ -41,6 +43,12 @@ pub struct Environment {
     /// The kernel's network devices.
     #[cfg(target_os = "linux")]
     pub route: SharedDumper,
+    /// What their drivers say of them.
+    #[cfg(target_os = "linux")]
+    pub generic: SharedDumper,
+    /// What is known of them.
+    #[cfg(target_os = "linux")]
+    pub links: SharedLinks,
 }
 
 impl Environment {
@@ -53,13 +61,19 @@ impl Environment {
     /// Of a host.
     #[must_use]
     pub fn of_host(host: Host) -> Self {
+        #[cfg(target_os = "linux")]
+        let route = SharedDumper::new(Dumper::new(SockProtocol::NetlinkRoute));
         Self {
             host: Arc::new(host),
             children: Arc::default(),
             #[cfg(target_os = "linux")]
             sock_diag: SharedDumper::new(Dumper::new(SockProtocol::NetlinkSockDiag)),
             #[cfg(target_os = "linux")]
-            route: SharedDumper::new(Dumper::new(SockProtocol::NetlinkRoute)),
+            links: SharedLinks::new(LinkTable::new(route.clone())),
+            #[cfg(target_os = "linux")]
+            route,
+            #[cfg(target_os = "linux")]
+            generic: SharedDumper::new(Dumper::new(SockProtocol::NetlinkGeneric)),
         }
     }
 }

@@ -31,6 +31,16 @@ pub trait Channel: Send {
     fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize, Errno>;
 }
 
+/// A socket on which the kernel reports changes; the tests put recorded datagrams in its place.
+pub trait Events: Send {
+    /// Takes the next datagram off the queue and returns its length, which is more than that of `buffer` where it was cut;
+    /// `None` where the queue is empty. Never waits.
+    ///
+    /// # Errors
+    /// `ENOBUFS` where the queue had no room and reports were lost, else the errno of recvmsg(2).
+    fn queued(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno>;
+}
+
 /// A netlink socket. It needs no privilege.
 #[derive(Debug)]
 pub struct KernelChannel {
@@ -55,20 +65,17 @@ impl KernelChannel {
         Ok(Self { socket, port })
     }
 
-    /// Throws away what is queued: whether there was anything, or more than the queue could hold.
-    ///
-    /// # Errors
-    /// The errno of recvmsg(2).
-    pub fn drain(&mut self, buffer: &mut [u8]) -> Result<bool, Errno> {
-        let mut any = false;
-        loop {
-            let mut parts = [IoSliceMut::new(buffer)];
-            match recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, MsgFlags::MSG_DONTWAIT) {
-                Ok(_) | Err(Errno::ENOBUFS) => any = true,
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(any),
-                Err(errno) => return Err(errno),
+    /// Takes the next datagram that is queued; `None` where it was not sent by the kernel, or a signal came: look again.
+    fn take(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+        let mut parts = [IoSliceMut::new(buffer)];
+        match recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, flags) {
+            // Port 0 is the kernel; a privileged process could send here too.
+            Ok(received) => {
+                Ok(received.address.is_some_and(|from| from.pid() == 0).then_some(received.bytes))
             }
+            Err(Errno::EINTR) => Ok(None),
+            Err(errno) => Err(errno),
         }
     }
 
@@ -83,6 +90,18 @@ impl KernelChannel {
             // A signal, or nothing yet: the caller looks again, and at the time.
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno),
+        }
+    }
+}
+
+impl Events for KernelChannel {
+    fn queued(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
+        loop {
+            match self.take(buffer) {
+                Ok(None) => {}
+                Err(Errno::EAGAIN) => return Ok(None),
+                other => return other,
+            }
         }
     }
 }
@@ -102,14 +121,9 @@ impl Channel for KernelChannel {
                 return Err(Errno::ETIME);
             }
             // The kernel fills the next datagram of a dump while it hands over this one: rarely is there a wait.
-            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
-            let mut parts = [IoSliceMut::new(buffer)];
-            match recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, flags) {
-                // Port 0 is the kernel; a privileged process could send here too.
-                Ok(received) if received.address.is_some_and(|from| from.pid() == 0) => {
-                    return Ok(received.bytes);
-                }
-                Ok(_) | Err(Errno::EINTR) => {}
+            match self.take(buffer) {
+                Ok(Some(length)) => return Ok(length),
+                Ok(None) => {}
                 Err(Errno::EAGAIN) => self.wait(deadline)?,
                 Err(errno) => return Err(errno),
             }
