@@ -1,8 +1,8 @@
 //! Telegraf's metric filter: which metrics, fields and tags of an input go out.
 //!
 //! Options and order are those of Telegraf's `models.Filter` (`models/filter.go`): `namepass` and `namedrop`, then
-//! `tagpass` and `tagdrop`, judge the metric as gathered; `fieldinclude`, `fieldexclude`, `taginclude` and
-//! `tagexclude` later choose among its fields and tags. What is dropped is dropped even where it also passes.
+//! `tagpass` and `tagdrop`, select metrics as they were gathered; `fieldinclude`, `fieldexclude`, `taginclude` and
+//! `tagexclude` later remove fields and tags. Where both lists of a pair match, the one that drops wins.
 
 use thiserror::Error;
 
@@ -13,45 +13,44 @@ pub mod glob;
 #[cfg(test)]
 mod tests;
 
-/// The filter's options as the configuration has them. An empty list or table is no filter, as in Telegraf.
+/// The filter's options as the configuration has them. As in Telegraf, an empty list or table does not filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FilterOptions {
+pub(crate) struct FilterOptions {
     /// Only metrics with one of these names.
-    pub namepass: Vec<String>,
+    pub(crate) namepass: Vec<String>,
     /// No metric with one of these names.
-    pub namedrop: Vec<String>,
+    pub(crate) namedrop: Vec<String>,
     /// The characters that `*` and `?` of `namepass` do not match.
-    pub namepass_separator: String,
+    pub(crate) namepass_separator: String,
     /// The characters that `*` and `?` of `namedrop` do not match.
-    pub namedrop_separator: String,
+    pub(crate) namedrop_separator: String,
     /// Only fields with one of these keys.
-    pub fieldinclude: Vec<String>,
+    pub(crate) fieldinclude: Vec<String>,
     /// No field with one of these keys.
-    pub fieldexclude: Vec<String>,
+    pub(crate) fieldexclude: Vec<String>,
     /// Only tags with one of these keys.
-    pub taginclude: Vec<String>,
+    pub(crate) taginclude: Vec<String>,
     /// No tag with one of these keys.
-    pub tagexclude: Vec<String>,
-    /// Only metrics where the tag of one of these entries has one of its values. An entry without values never
-    /// matches.
-    pub tagpass: Vec<(String, Vec<String>)>,
-    /// No metric where the tag of one of these entries has one of its values.
-    pub tagdrop: Vec<(String, Vec<String>)>,
+    pub(crate) tagexclude: Vec<String>,
+    /// Only metrics that match one of these entries: a tag and its values. An entry without values never matches.
+    pub(crate) tagpass: Vec<(String, Vec<String>)>,
+    /// No metric that matches one of these entries.
+    pub(crate) tagdrop: Vec<(String, Vec<String>)>,
 }
 
-/// An option of the filter that is no list of globs.
+/// An option of the filter that holds an entry which is not a glob.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{key}{}: {cause}", tag.as_ref().map(|tag| format!(".{tag}")).unwrap_or_default())]
-pub struct FilterError {
+pub(crate) struct FilterError {
     /// The option's name.
-    pub key: &'static str,
+    pub(crate) key: &'static str,
     /// The tag, where the option is a table of tags.
-    pub tag: Option<String>,
-    /// What is wrong with which entry.
-    pub cause: GlobError,
+    pub(crate) tag: Option<String>,
+    /// The entry, and what is wrong with it.
+    pub(crate) cause: GlobError,
 }
 
-/// A compiled filter. The default lets everything through.
+/// A compiled filter. The default keeps everything.
 #[derive(Debug, Default)]
 pub struct Filter {
     name: Pair,
@@ -61,7 +60,7 @@ pub struct Filter {
     tagdrop: Vec<TagGlobs>,
 }
 
-/// One pair of options: what passes, and what of that is dropped. None is no filter.
+/// A pair of options: what passes, and what of that is dropped. `None` does not filter.
 #[derive(Debug, Default)]
 struct Pair {
     pass: Option<Globs>,
@@ -78,8 +77,8 @@ impl Filter {
     /// Compiles the options.
     ///
     /// # Errors
-    /// The first option that holds an entry which is no glob.
-    pub fn compile(options: &FilterOptions) -> Result<Self, FilterError> {
+    /// The first option that holds an entry which is not a glob.
+    pub(crate) fn compile(options: &FilterOptions) -> Result<Self, FilterError> {
         let globs = |key, list: &[String], separators: &str| {
             Globs::compile(list, separators).map_err(|cause| FilterError { key, tag: None, cause })
         };
@@ -109,37 +108,34 @@ impl Filter {
         })
     }
 
-    /// Whether the metric, as gathered, goes out at all.
-    #[must_use]
-    pub fn selects(&self, metric: &Metric) -> bool {
-        self.name.lets_through(metric.name)
-            && (self.tagpass.is_empty() || self.tagpass.iter().any(|entry| entry.is_in(metric)))
-            && !self.tagdrop.iter().any(|entry| entry.is_in(metric))
+    /// Whether the metric, as it was gathered, is written at all.
+    pub(crate) fn selects(&self, metric: &Metric) -> bool {
+        self.name.keeps(metric.name)
+            && (self.tagpass.is_empty() || self.tagpass.iter().any(|entry| entry.matches(metric)))
+            && !self.tagdrop.iter().any(|entry| entry.matches(metric))
     }
 
-    /// Whether a field of this key stays in the metric.
-    #[must_use]
-    pub fn keeps_field(&self, key: &str) -> bool {
-        self.field.lets_through(key)
+    /// Whether a field with this key stays in the metric.
+    pub(crate) fn keeps_field(&self, key: &str) -> bool {
+        self.field.keeps(key)
     }
 
-    /// Whether a tag of this key stays in the metric.
-    #[must_use]
-    pub fn keeps_tag(&self, key: &str) -> bool {
-        self.tag.lets_through(key)
+    /// Whether a tag with this key stays in the metric.
+    pub(crate) fn keeps_tag(&self, key: &str) -> bool {
+        self.tag.keeps(key)
     }
 }
 
 impl Pair {
-    fn lets_through(&self, text: &str) -> bool {
+    fn keeps(&self, text: &str) -> bool {
         self.pass.as_ref().is_none_or(|pass| pass.matches(text))
             && !self.drop.as_ref().is_some_and(|drop| drop.matches(text))
     }
 }
 
 impl TagGlobs {
-    /// Whether the metric has this tag with one of these values; an empty value is no tag.
-    fn is_in(&self, metric: &Metric) -> bool {
+    /// Whether the metric has this tag with one of these values. A tag with an empty value counts as absent.
+    fn matches(&self, metric: &Metric) -> bool {
         self.values.as_ref().is_some_and(|values| {
             metric.tags.iter().any(|&(key, value)| {
                 key == self.key && !value.is_empty() && values.matches(&String::from_utf8_lossy(value))

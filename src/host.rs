@@ -1,9 +1,11 @@
 //! What the process is told about its host: where /proc and /sys are, and where programs are found.
 //!
-//! Read once from the environment and handed on as a value, so that nothing else looks at the environment.
+//! Read once from the environment and passed on as a value, so that nothing else looks at the environment.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// Roots and search path.
 #[derive(Clone, Debug)]
@@ -16,6 +18,15 @@ pub struct Host {
     own: bool,
     /// `PATH`, where children are looked up.
     path: OsString,
+}
+
+/// Whose network the files below /proc or `HOST_PROC` describe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// That of this process. Its system calls and its children see the same one.
+    Own,
+    /// Another one, which is seen only through those files.
+    Other,
 }
 
 impl Host {
@@ -33,31 +44,39 @@ impl Host {
 
     /// The value of `PATH`.
     #[must_use]
-    pub fn path(&self) -> &std::ffi::OsStr {
+    pub fn path(&self) -> &OsStr {
         &self.path
     }
 
-    /// Whether /proc is another host's (`HOST_PROC` is set), so that this process' own system calls
-    /// do not speak of the same interfaces.
+    /// Whose network `HOST_PROC` describes. Looked up each time, as a mount may come and go.
     #[must_use]
-    pub fn is_foreign(&self) -> bool {
-        self.other_proc.is_some()
+    pub fn network(&self) -> Network {
+        self.network_seen_from(Path::new("/proc"))
     }
 
-    /// Whether `HOST_PROC` describes another network than that of this process.
-    #[must_use]
-    pub fn is_other_network(&self) -> bool {
-        self.is_foreign()
+    /// As [`Self::network`], for a process whose own files are in `own_proc`.
+    ///
+    /// Each network namespace has its own /proc/net/dev, with the same inode number in every mount of /proc. Unlike
+    /// the namespace itself (/proc/1/ns/net), it may be compared without privilege.
+    fn network_seen_from(&self, own_proc: &Path) -> Network {
+        let Some(root) = &self.other_proc else { return Network::Own };
+        let inode = |path: PathBuf| fs::metadata(path).map(|file| file.ino());
+        let theirs = inode(root.join("1/net/dev")).or_else(|_| inode(root.join("net/dev")));
+        match (theirs, inode(own_proc.join("self/net/dev"))) {
+            (Ok(theirs), Ok(own)) if theirs == own => Network::Own,
+            // Also where they cannot be compared: another network's metrics must never be written as the host's.
+            _ => Network::Other,
+        }
     }
 
-    /// Whether /proc and /sys are those that the system's own messages speak of.
+    /// Whether neither `HOST_PROC` nor `HOST_SYS` is set.
     #[must_use]
     pub fn is_own(&self) -> bool {
         self.own
     }
 
-    /// The directory of the network files: `HOST_PROC/1/net` where it exists (the namespace of the host's
-    /// init), else `HOST_PROC/net`; `/proc/net` without `HOST_PROC`.
+    /// The directory of the network files: `HOST_PROC/1/net` where it exists (the namespace of the host's init), else
+    /// `HOST_PROC/net`; `/proc/net` without `HOST_PROC`.
     #[must_use]
     pub fn net_dir(&self) -> PathBuf {
         match &self.other_proc {
@@ -69,7 +88,13 @@ impl Host {
         }
     }
 
-    /// The directory with one entry an interface.
+    /// `HOST_SYS`, else `/sys`.
+    #[must_use]
+    pub fn sys(&self) -> &Path {
+        &self.sys
+    }
+
+    /// The directory with one entry per interface.
     #[must_use]
     pub fn class_net(&self) -> PathBuf {
         self.sys.join("class/net")

@@ -1,8 +1,8 @@
-//! The systems whose netstat(1) is known, by the names that `netstat_platform` uses.
+//! The systems whose netstat(1) is supported, by their names in the option `netstat_platform`.
 
 use crate::quote::quote;
 
-/// A system whose netstat prints what Linux has in /proc.
+/// A system whose netstat is supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
     /// FreeBSD.
@@ -19,7 +19,7 @@ impl Platform {
     /// Every platform, in the order of the documentation.
     pub const ALL: [Self; 4] = [Self::FreeBsd, Self::OpenBsd, Self::NetBsd, Self::MacOs];
 
-    /// The name in the configuration, which is also the one that Rust knows the system by.
+    /// The name in the configuration, which is also that of Rust's `target_os`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -30,16 +30,16 @@ impl Platform {
         }
     }
 
-    /// The platform of that name.
+    /// The platform with that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|platform| platform.name() == name)
     }
 
-    /// What the option `netstat_platform` says; the platform of the build where it is not set.
+    /// The platform that the option `netstat_platform` names; without it, the platform of the build.
     ///
     /// # Errors
-    /// When it names none.
+    /// When there is no platform with that name.
     pub fn of_option(option: Option<&str>) -> Result<Option<Self>, String> {
         let Some(name) = option else { return Ok(Self::current()) };
         Self::from_name(name).map(Some).ok_or_else(|| {
@@ -55,7 +55,7 @@ impl Platform {
     }
 }
 
-/// Why netstat cannot be run where nobody said whose it is.
+/// Why netstat cannot be run on a system that is not supported and without `netstat_platform`.
 #[must_use]
 pub fn unknown() -> String {
     let names = Platform::ALL.map(Platform::name).join(", ");
@@ -63,4 +63,31 @@ pub fn unknown() -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::Platform;
+
+    #[test]
+    fn names_lead_back_to_their_platforms() {
+        for platform in Platform::ALL {
+            assert_eq!(Platform::from_name(platform.name()), Some(platform));
+        }
+        assert_eq!(Platform::from_name("linux"), None);
+        assert_eq!(Platform::from_name("FreeBSD"), None);
+    }
+
+    #[test]
+    fn the_build_knows_its_own_platform() {
+        let expected = if cfg!(target_os = "freebsd") {
+            Some(Platform::FreeBsd)
+        } else if cfg!(target_os = "openbsd") {
+            Some(Platform::OpenBsd)
+        } else if cfg!(target_os = "netbsd") {
+            Some(Platform::NetBsd)
+        } else if cfg!(target_os = "macos") {
+            Some(Platform::MacOs)
+        } else {
+            None
+        };
+        assert_eq!(Platform::current(), expected);
+    }
+}

@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Stdio};
 
-use crate::support::{fake, plugin, write};
+use crate::support::needs::needs_sock_diag;
+use crate::support::{fake, plugin, preload, skipped, write};
 
 /// The second input's metric shows that the first has gathered.
 const CONFIG: &str = "[[inputs.socketstat]]\nprotocols = ['tcp']\n[[inputs.net]]\ninterfaces = ['none']\n";
@@ -23,10 +24,16 @@ fn gather(stdin: &mut ChildStdin, stdout: &mut BufReader<ChildStdout>) -> Vec<St
 
 /// Runs the plugin with `directory` as PATH; `between` is called before each of the gathers. What it logged.
 fn log(directory: &Path, between: &[&dyn Fn()]) -> Vec<String> {
+    log_with(directory, &[], between)
+}
+
+/// As [`log`], with more variables in the environment.
+fn log_with(directory: &Path, environment: &[(&str, &Path)], between: &[&dyn Fn()]) -> Vec<String> {
     let config = write(directory, "plugin.conf", CONFIG);
     let mut child = plugin()
         .args(["--config", &config])
         .env("PATH", directory)
+        .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -47,6 +54,9 @@ fn log(directory: &Path, between: &[&dyn Fn()]) -> Vec<String> {
 
 #[test]
 fn one_that_cannot_start_is_passed_over() {
+    if !needs_sock_diag() {
+        return;
+    }
     let directory = tempfile::tempdir().expect("a temporary directory");
     fake(directory.path(), "ss", "");
     // It is there, so it is chosen; but it cannot be started.
@@ -65,6 +75,9 @@ fn one_that_cannot_start_is_passed_over() {
 
 #[test]
 fn another_choice_is_said() {
+    if !needs_sock_diag() {
+        return;
+    }
     let directory = tempfile::tempdir().expect("a temporary directory");
     let table = "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'";
     let install = || fake(directory.path(), "ss", table);
@@ -72,6 +85,55 @@ fn another_choice_is_said() {
     let log = log(directory.path(), &[&install, &|| {}, &remove]);
     let [first, second] = log.as_slice() else { panic!("{log:#?}") };
     assert_eq!(first, "I! [inputs.socketstat] sockets are read from source ss");
-    let expected = "I! [inputs.socketstat] sockets are read from source netlink (ss: no program ss on PATH";
+    let expected = "I! [inputs.socketstat] sockets are read from source netlink (ss: ss not found on PATH";
     assert!(second.starts_with(expected), "{second}");
+}
+
+#[test]
+fn one_that_fails_in_three_gathers_in_a_row_is_passed_over() {
+    if !needs_sock_diag() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fake(directory.path(), "ss", "echo 'not ss'");
+    let log = log(directory.path(), &[&|| {}, &|| {}, &|| {}, &|| {}, &|| {}]);
+    let [first, failure, second] = log.as_slice() else { panic!("{log:#?}") };
+    assert_eq!(first, "I! [inputs.socketstat] sockets are read from source ss");
+    let reason = "ss -in --tcp printed unexpected output, expected the header of ss, got \"not ss\"";
+    assert_eq!(*failure, format!("E! [inputs.socketstat] {reason}"));
+    let expected = format!(
+        "I! [inputs.socketstat] sockets are read from source netlink (ss: failed in 3 gathers in a row: {reason})"
+    );
+    assert_eq!(*second, expected);
+}
+
+/// What systemd's `RestrictAddressFamilies` without `AF_NETLINK` does: `ss` then reads `/proc`, without a word.
+#[test]
+fn without_netlink_the_log_says_that_ss_has_no_counters() {
+    const SOURCE: &str = r"
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int socket(int family, int type, int protocol) {
+    if (family == AF_NETLINK) { errno = EAFNOSUPPORT; return -1; }
+    return (int)syscall(SYS_socket, family, type, protocol);
+}
+";
+    let Some(library) = preload("family", SOURCE) else {
+        skipped("needs a C compiler for a system without netlink");
+        return;
+    };
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fake(directory.path(), "ss", "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'");
+    let library = library.path().join("family.so");
+    let log = log_with(directory.path(), &[("LD_PRELOAD", &library)], &[&|| {}, &|| {}]);
+    let [source, counters, interfaces] = log.as_slice() else { panic!("{log:#?}") };
+    assert_eq!(source, "I! [inputs.socketstat] sockets are read from source ss");
+    assert!(
+        counters.starts_with("I! [inputs.socketstat] ss: cannot use netlink, so there are no TCP counters")
+    );
+    let expected = "I! [inputs.net] interfaces are read from source procfs (netlink: cannot list the interfaces: ";
+    assert!(interfaces.starts_with(expected), "{interfaces}");
 }

@@ -384,3 +384,26 @@ fn netstat_of_interfaces_gone_bad() {
         assert_eq!(plugin.gather().len(), 1, "{bad}");
     }
 }
+
+/// macOS truncates names, so that single interfaces are asked for: all runs together have one deadline.
+#[test]
+fn one_deadline_for_all_runs_of_netstat() {
+    let dir = dir();
+    let table = "echo 'Name  Mtu   Network Address Ipkts Ierrs Ibytes Opkts Oerrs Obytes Coll Drop'\n\
+                 for name in utun1 utun1 utun1; do echo \"$name 1380 <Link#$((n += 1))> 1 0 1 1 0 1 0 0\"; done\n";
+    let runs = dir.path().join("runs");
+    let body = format!(
+        "echo \"$*\" >> '{}'\ncase $* in *-I*) exec /bin/sleep 1000 ;; esac\n{table}",
+        runs.display()
+    );
+    fake(dir.path(), "netstat", &body);
+    fake(dir.path(), "ifconfig", "echo utun10 utun11 utun12\n");
+    let section =
+        "[[inputs.net]]\n  source = \"netstat\"\n  netstat_platform = \"macos\"\n  timeout = \"3s\"\n";
+    let mut plugin = Execd::start(dir.path(), &format!("{section}{NET}"));
+    assert_eq!(plugin.gather(), [""; 0]);
+    let complaint = plugin.complaint();
+    assert!(complaint.starts_with("E! [inputs.net] netstat -ibdnl -I utun10 timed out"), "{complaint}");
+    let runs = fs::read_to_string(runs).expect("netstat was run");
+    assert_eq!(runs.lines().collect::<Vec<_>>(), ["-ibdnl", "-ibdnl -I utun10"]);
+}

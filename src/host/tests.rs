@@ -1,4 +1,4 @@
-use std::ffi::OsStr;
+use tempfile::TempDir;
 
 use super::*;
 
@@ -11,7 +11,6 @@ fn host(variables: &[(&str, &str)]) -> Host {
 #[test]
 fn without_variables_the_roots_are_the_systems() {
     for host in [host(&[]), host(&[("HOST_PROC", ""), ("HOST_SYS", "")])] {
-        assert!(!host.is_foreign());
         assert_eq!(host.net_dir(), PathBuf::from("/proc/net"));
         assert_eq!(host.class_net(), PathBuf::from("/sys/class/net"));
         assert_eq!(host.path(), OsStr::new(""));
@@ -21,7 +20,6 @@ fn without_variables_the_roots_are_the_systems() {
 #[test]
 fn variables_move_the_roots() {
     let host = host(&[("HOST_PROC", "/none/proc/"), ("HOST_SYS", "/none/sys"), ("PATH", "/bin:/sbin")]);
-    assert!(host.is_foreign());
     assert_eq!(host.net_dir(), PathBuf::from("/none/proc/net"));
     assert_eq!(host.class_net(), PathBuf::from("/none/sys/class/net"));
     assert_eq!(host.path(), OsStr::new("/bin:/sbin"));
@@ -35,8 +33,63 @@ fn the_namespace_of_init_is_taken_where_it_is_there() {
     assert_eq!(host.net_dir(), root.path().join("net"));
     std::fs::create_dir(root.path().join("1")).expect("it can be made");
     std::fs::write(root.path().join("1/net"), "").expect("it can be written");
-    assert_eq!(host.net_dir(), root.path().join("net"), "a file is no directory");
+    assert_eq!(host.net_dir(), root.path().join("net"), "a file is not a directory");
     std::fs::remove_file(root.path().join("1/net")).expect("it can be removed");
     std::fs::create_dir(root.path().join("1/net")).expect("it can be made");
     assert_eq!(host.net_dir(), root.path().join("1/net"), "looked up each time");
+}
+
+/// A directory of this process and one of a host, in which these names have the same file `net/dev` or another one.
+fn roots(of_host: &[(&str, bool)]) -> (TempDir, Host) {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    let own = root.path().join("own/self/net");
+    fs::create_dir_all(&own).expect("it can be made");
+    fs::write(own.join("dev"), "").expect("it can be written");
+    for (name, same) in of_host {
+        let directory = root.path().join("host").join(name).join("net");
+        fs::create_dir_all(&directory).expect("it can be made");
+        let file = directory.join("dev");
+        let made = if *same { fs::hard_link(own.join("dev"), file) } else { fs::write(file, "") };
+        made.expect("it can be made");
+    }
+    let path = root.path().join("host");
+    let host = host(&[("HOST_PROC", path.to_str().expect("a path in UTF-8"))]);
+    (root, host)
+}
+
+#[test]
+fn the_network_is_told_by_the_inode_of_its_devices() {
+    use Network::{Other, Own};
+    for (of_host, expected) in [
+        (&[("1", true)][..], Own),
+        (&[("1", false)], Other),
+        (&[("", true)], Own),
+        (&[("", false)], Other),
+        // The network of init counts, not that of the reader.
+        (&[("1", true), ("", false)], Own),
+        (&[("1", false), ("", true)], Other),
+        (&[], Other),
+    ] {
+        let (root, host) = roots(of_host);
+        assert_eq!(host.network_seen_from(&root.path().join("own")), expected, "{of_host:?}");
+        assert_eq!(host.network_seen_from(&root.path().join("absent")), Other, "not comparable");
+    }
+}
+
+#[test]
+fn without_host_proc_the_network_is_that_of_the_process() {
+    for host in [host(&[]), host(&[("HOST_PROC", "")]), host(&[("HOST_SYS", "/none/sys")])] {
+        assert_eq!(host.network(), Network::Own);
+        assert_eq!(host.network_seen_from(Path::new("/none")), Network::Own);
+    }
+    assert_eq!(host(&[("HOST_PROC", "/none/proc")]).network(), Network::Other);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_with_the_same_network_is_told_by_the_kernel() {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    std::os::unix::fs::symlink("/proc/self", root.path().join("1")).expect("it can be made");
+    let host = host(&[("HOST_PROC", root.path().to_str().expect("a path in UTF-8"))]);
+    assert_eq!(host.network(), Network::Own);
 }

@@ -1,7 +1,7 @@
 //! The netlink socket: the only part that talks to the kernel.
 
 use std::io::IoSliceMut;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -65,17 +65,26 @@ impl KernelChannel {
         Ok(Self { socket, port })
     }
 
-    /// Takes the next datagram that is queued; `None` where it was not sent by the kernel, or a signal came: look again.
-    fn take(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
-        let mut parts = [IoSliceMut::new(buffer)];
-        match recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, flags) {
-            // Port 0 is the kernel; a privileged process could send here too.
-            Ok(received) => {
-                Ok(received.address.is_some_and(|from| from.pid() == 0).then_some(received.bytes))
+    /// The socket itself.
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// The length of the next datagram from the kernel, or `None` where none is queued.
+    pub(super) fn receive_now(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
+        loop {
+            // With MSG_TRUNC the length is that of the datagram, even where the buffer is shorter.
+            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+            let mut parts = [IoSliceMut::new(buffer)];
+            match recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, flags) {
+                // Port 0 is the kernel; a privileged process could send here too.
+                Ok(received) if received.address.is_some_and(|from| from.pid() == 0) => {
+                    return Ok(Some(received.bytes));
+                }
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(None),
+                Err(errno) => return Err(errno),
             }
-            Err(Errno::EINTR) => Ok(None),
-            Err(errno) => Err(errno),
         }
     }
 
@@ -96,13 +105,7 @@ impl KernelChannel {
 
 impl Events for KernelChannel {
     fn queued(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
-        loop {
-            match self.take(buffer) {
-                Ok(None) => {}
-                Err(Errno::EAGAIN) => return Ok(None),
-                other => return other,
-            }
-        }
+        self.receive_now(buffer)
     }
 }
 
@@ -121,11 +124,9 @@ impl Channel for KernelChannel {
                 return Err(Errno::ETIME);
             }
             // The kernel fills the next datagram of a dump while it hands over this one: rarely is there a wait.
-            match self.take(buffer) {
-                Ok(Some(length)) => return Ok(length),
-                Ok(None) => {}
-                Err(Errno::EAGAIN) => self.wait(deadline)?,
-                Err(errno) => return Err(errno),
+            match self.receive_now(buffer)? {
+                Some(length) => return Ok(length),
+                None => self.wait(deadline)?,
             }
         }
     }

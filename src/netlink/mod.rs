@@ -4,6 +4,8 @@
 #[cfg(target_os = "linux")]
 pub mod channel;
 #[cfg(target_os = "linux")]
+pub mod destroy;
+#[cfg(target_os = "linux")]
 pub mod dump;
 #[cfg(target_os = "linux")]
 pub mod ethtool;

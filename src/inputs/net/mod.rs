@@ -18,15 +18,17 @@ mod system;
 use std::time::{Duration, Instant};
 
 use super::choice::{Choice, SourceOptions};
+use super::environment::{Context, Environment};
+use super::input::{Input, Part};
 use super::source::{Cause, Diagnostic, SourceError};
-use super::{Context, Environment, Input};
 use crate::accumulator::Accumulator;
 use crate::config::{ConfigError, Section};
+use crate::host::Network;
 use crate::logger::Level;
 use crate::metric::{Metric, Value};
 use crate::output::OutputError;
 use lines::Lines;
-pub use options::OPTIONS;
+pub(super) use options::Options;
 use options::Settings;
 use protocols::{ProtocolCounters, ProtocolFile};
 use source::{Capabilities, Source};
@@ -47,6 +49,8 @@ struct Net {
     last: Option<(&'static str, Capabilities)>,
     /// The source that was last said to be read.
     announced: Option<&'static str>,
+    /// What is gathered, for a reader.
+    what: String,
     internal: Option<Internal>,
 }
 
@@ -67,7 +71,7 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
     let context = Context { environment: environment.clone(), platform };
     let needs_kinds = settings.kinds.is_some();
     let lacks = move |capabilities: Capabilities, context: &Context| {
-        if !capabilities.other_network && context.environment.host.is_other_network() {
+        if !capabilities.other_network && context.environment.host.network() == Network::Other {
             return Some(String::from(OTHER_NETWORK));
         }
         (needs_kinds && !capabilities.kinds)
@@ -82,6 +86,7 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
         choice: Choice::new(SOURCES.iter().collect(), named, Box::new(lacks), context),
         last: named.map(|named| (named.name, named.capabilities)),
         announced: None,
+        what: settings.what,
         internal,
     }))
 }
@@ -93,6 +98,12 @@ impl Input for Net {
         self.protocols(accumulator);
         self.internal(start, interfaces, accumulator);
         Ok(())
+    }
+
+    fn describe(&self) -> Vec<Part> {
+        let chosen = self.choice.would_choose();
+        let source = chosen.map(|chosen| chosen.name).map_err(|error| error.to_string());
+        vec![Part { source, what: self.what.clone() }]
     }
 }
 
@@ -197,13 +208,12 @@ impl Net {
     fn internal(&self, start: Instant, interfaces: u64, accumulator: &mut Accumulator<'_>) {
         let Some(internal) = &self.internal else { return };
         let time = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let source = self.last.map_or("none", |(name, _)| name);
-        let fields = [
+        let mut fields = vec![
             ("interfaces", Value::Unsigned(interfaces)),
-            ("errors", Value::Unsigned(internal.errors)),
             ("gather_time_ns", Value::Unsigned(time)),
-            ("source", Value::Text(source.as_bytes())),
+            ("errors", Value::Unsigned(internal.errors)),
         ];
+        fields.extend(self.last.map(|(name, _)| ("source", Value::Text(name.as_bytes()))));
         let tags = [("alias", internal.alias.as_bytes())];
         accumulator.add(&Metric { name: "internal_net", tags: &tags, fields: &fields });
     }

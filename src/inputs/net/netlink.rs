@@ -17,7 +17,7 @@ use super::counters::{self, Counters, Statistic};
 use super::extra::{ExtraField, ExtraTag};
 use super::source::{Capabilities, Extra, Interface, Query, Source, Status};
 use super::sysfs::ClassNet;
-use crate::inputs::Environment;
+use crate::inputs::environment::Environment;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::logger::Level;
 use crate::netlink::dump::DumpError;
@@ -26,6 +26,7 @@ use crate::netlink::genl;
 use crate::netlink::link_table::LinkTable;
 use crate::netlink::links::{self, Link};
 use crate::netlink::stats::{self, Statistics};
+use crate::os_error;
 
 /// What netlink can do.
 pub(super) const CAPABILITIES: Capabilities =
@@ -189,8 +190,8 @@ pub(super) fn probe(environment: &Environment) -> Result<(), Cause> {
 
 pub(super) fn cannot_list(error: &DumpError) -> Cause {
     let advice = match error {
-        DumpError::Refused(Errno::EMFILE | Errno::ENFILE) => " (raise ulimit -n)",
         DumpError::Refused(Errno::EAFNOSUPPORT) => " (systemd: add AF_NETLINK to RestrictAddressFamilies)",
+        DumpError::Refused(errno) => os_error::advice(Some(*errno as i32)),
         _ => "",
     };
     Cause::new(format!("cannot list the interfaces: {error}{advice}"))

@@ -17,7 +17,7 @@ use super::extra::{ExtraField, ExtraTag};
 use super::source::{Capabilities, Extra, Interface, Query, Source, Status};
 use super::system;
 use crate::command::find_program;
-use crate::inputs::Environment;
+use crate::inputs::environment::Environment;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::logger::Level;
 use crate::netstat::cells;
@@ -165,7 +165,7 @@ impl Interface for NetstatInterface<'_> {
 /// Whether netstat can be run.
 pub(super) fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), Cause> {
     platform.ok_or_else(|| Cause::new(crate::platform::unknown()))?;
-    find_program("netstat", path).map(|_| ()).map_err(Cause::new)
+    find_program("netstat", path).map(|_| ()).map_err(|error| Cause::new(error.to_string()))
 }
 
 /// Whether an interface of that name is a loopback one, on the systems of this module.

@@ -14,26 +14,12 @@ use crate::config::nearest::nearest;
 use crate::config::{ConfigError, OptionError, Section, Strings};
 use crate::filter::glob::Globs;
 use crate::inputs::choice::SourceOptions;
-use crate::quote::quote;
-
-/// The names of this input's options.
-pub const OPTIONS: &[&str] = &[
-    "interfaces",
-    "kinds",
-    "ignore_protocol_stats",
-    "protocol_stats",
-    "extra_fields",
-    "extra_tags",
-    "internal",
-    "source",
-    "netstat_platform",
-    "timeout",
-];
+use crate::quote::{quote, shorten};
 
 /// The options as they stand in the file.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub(in crate::inputs) struct Options {
     interfaces: Strings,
     kinds: Strings,
     ignore_protocol_stats: bool,
@@ -77,6 +63,8 @@ pub(super) struct Settings {
     pub(super) tags: Vec<(&'static str, ExtraTag)>,
     /// Whether the plugin's own metric is written.
     pub(super) internal: bool,
+    /// What is gathered, for a reader.
+    pub(super) what: String,
     /// Where to read.
     pub(super) source: SourceOptions<dyn Source, Capabilities>,
 }
@@ -113,11 +101,28 @@ impl Settings {
             let others = if others.is_empty() { String::from("none") } else { others.join(", ") };
             let name = named.name;
             let message =
-                format!("source {name} does not know the kind of an interface; sources that do: {others}");
+                format!("source {name} does not know the kind of an interface; supported by {others}");
             return Err(fault("kinds", message));
         }
-        Ok(Self { interfaces, kinds, protocols, fields, tags, internal: options.internal, source })
+        let what = what(&options.interfaces.0, &options.kinds.0, &protocols);
+        Ok(Self { interfaces, kinds, protocols, fields, tags, internal: options.internal, what, source })
     }
+}
+
+/// What a section gathers, in words.
+fn what(interfaces: &[String], kinds: &[String], protocols: &[ProtocolFile]) -> String {
+    let mut what = match interfaces {
+        [] => String::from("interfaces that are up and not loopback"),
+        patterns => format!("interfaces {}", shorten(&patterns.join(", "))),
+    };
+    if !kinds.is_empty() {
+        what += ", kinds ";
+        what += &shorten(&kinds.join(", "));
+    }
+    if !protocols.is_empty() && cfg!(target_os = "linux") {
+        what += ", interface=all";
+    }
+    what
 }
 
 /// The file whose counters are written where the section does not say.

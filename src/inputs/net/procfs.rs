@@ -9,11 +9,11 @@ use super::counters::Counters;
 use super::extra::{ExtraField, ExtraTag};
 use super::source::{Capabilities, Extra, Interface, Query, Source, Status};
 use super::sysfs::ClassNet;
-use crate::file;
-use crate::host::Host;
-use crate::inputs::Environment;
+use crate::host::{Host, Network};
+use crate::inputs::environment::Environment;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::logger::Level;
+use crate::{file, os_error};
 use dev::{Device, Devices};
 
 /// What the files can tell.
@@ -39,11 +39,11 @@ pub(super) fn probe(host: &Host) -> Result<(), Cause> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Cause {
-    let advice = match error.raw_os_error() {
-        Some(nix::libc::EMFILE | nix::libc::ENFILE) => "(raise ulimit -n)",
-        _ => "(set HOST_PROC to where the host's /proc is mounted)",
+    let advice = match os_error::advice(error.raw_os_error()) {
+        "" => " (set HOST_PROC to where the host's /proc is mounted)",
+        advice => advice,
     };
-    Cause::new(format!("cannot read {}: {error} {advice}", path.display()))
+    Cause::new(format!("cannot read {}: {error}{advice}", path.display()))
 }
 
 impl Source for Procfs {
@@ -83,7 +83,7 @@ enum Statuses {
 impl Statuses {
     /// The kernel's word counts for this process' own network. It is not asked where nobody wants to know.
     fn now(environment: &Environment, query: &Query) -> (Self, Vec<Diagnostic>) {
-        if !query.only_up || environment.host.is_other_network() {
+        if !query.only_up || environment.host.network() == Network::Other {
             return (Self::InSysfs, Vec::new());
         }
         let mut links = environment.links.lock();

@@ -12,7 +12,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::read;
 
 use super::counters::Statistic;
-use crate::number::number;
+use crate::number::parse_decimal;
 
 /// More than any of the files holds: an alias has up to 255 bytes.
 const LONGEST: usize = 512;
@@ -79,7 +79,7 @@ impl ClassNet {
     /// The number in a file.
     #[must_use]
     pub fn number(&self, interface: &[u8], file: &str) -> Option<u64> {
-        self.read(interface, file, |text| number(text.trim_ascii_end()))
+        self.read(interface, file, |text| parse_decimal(text.trim_ascii_end()))
     }
 
     /// The text in a file, without the newline at its end; empty where it cannot be read.
@@ -121,7 +121,7 @@ impl ClassNet {
             return kind.to_vec();
         }
         let other_end = self.number(interface, "iflink").filter(|index| *index != 0);
-        let is_linked = other_end.is_some() && other_end != value(b"IFINDEX=").and_then(number);
+        let is_linked = other_end.is_some() && other_end != value(b"IFINDEX=").and_then(parse_decimal);
         let kind: &[u8] = if self.read(interface, "tun_flags", |_| Some(())).is_some() {
             b"tun"
         } else if self.is_on_bus(interface) {

@@ -9,7 +9,7 @@ use glob::Pattern;
 use nix::net::if_::if_indextoname;
 
 use crate::file;
-use crate::number::number;
+use crate::number::parse_decimal;
 
 /// More digits than an index has.
 const LONGEST_INDEX: u64 = 32;
@@ -67,7 +67,7 @@ fn list(directory: &Path) -> BTreeMap<u32, Vec<u8>> {
     let named = files.filter_map(|path| {
         let mut text = Vec::new();
         file::open(&path).ok()?.take(LONGEST_INDEX).read_to_end(&mut text).ok()?;
-        let index = number(text.trim_ascii_end())?.try_into().ok()?;
+        let index = parse_decimal(text.trim_ascii_end())?.try_into().ok()?;
         Some((index, path.parent()?.file_name()?.as_encoded_bytes().to_vec()))
     });
     named.collect()

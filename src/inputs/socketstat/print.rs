@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[cfg(test)]
 use super::socket::Socket;
 use super::socket::{Device, Endpoint};
+use crate::number::push_decimal;
 
 /// `ETH_P_ALL`.
 const ETH_P_ALL: u16 = 3;
@@ -31,7 +32,7 @@ pub(super) fn push_host(text: &mut Vec<u8>, end: &Endpoint<'_>) {
         Endpoint::Packet { protocol: ETH_P_ALL, .. } => text.push(b'*'),
         Endpoint::Packet { protocol, .. } => {
             text.push(b'[');
-            push_number(text, u32::from(protocol));
+            push_decimal(text, u64::from(protocol));
             text.push(b']');
         }
         Endpoint::Text { address, .. } => text.extend_from_slice(address),
@@ -42,8 +43,8 @@ pub(super) fn push_host(text: &mut Vec<u8>, end: &Endpoint<'_>) {
 pub(super) fn push_service(text: &mut Vec<u8>, end: &Endpoint<'_>) {
     match *end {
         Endpoint::Unknown => {}
-        Endpoint::Inet { port: 0, .. } | Endpoint::Packet { device: Device::Any, .. } => text.push(b'*'),
-        Endpoint::Inet { port, .. } => push_number(text, u32::from(port)),
+        Endpoint::Packet { device: Device::Any, .. } => text.push(b'*'),
+        Endpoint::Inet { port, .. } => push_port(text, port),
         Endpoint::Unix { inode, .. } => push_inode(text, inode),
         Endpoint::Packet { device, .. } => push_device(text, device),
         Endpoint::Text { port, .. } => text.extend_from_slice(port),
@@ -57,7 +58,7 @@ fn push_device(text: &mut Vec<u8>, device: Device<'_>) {
         Device::Name(name) => text.extend_from_slice(name),
         Device::Index(index) => {
             text.extend_from_slice(b"if");
-            push_number(text, index);
+            push_decimal(text, u64::from(index));
         }
     }
 }
@@ -85,41 +86,35 @@ pub(super) fn push_address(text: &mut Vec<u8>, address: IpAddr, v6only: bool) {
     }
 }
 
+/// Appends a port (of a raw socket: its protocol); 0 stands for any.
+pub(super) fn push_port(text: &mut Vec<u8>, port: u16) {
+    if port == 0 {
+        text.push(b'*');
+    } else {
+        push_decimal(text, u64::from(port));
+    }
+}
+
 /// Appends a socket's inode. ss holds it in an `int`, so one above 2^31-1 is printed as a negative number.
 fn push_inode(text: &mut Vec<u8>, inode: u32) {
     let inode = inode.cast_signed();
     if inode < 0 {
         text.push(b'-');
     }
-    push_number(text, inode.unsigned_abs());
-}
-
-/// Appends a number in decimal.
-fn push_number(text: &mut Vec<u8>, mut number: u32) {
-    let mut digits = [0; 10];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = DIGITS[(number % 10) as usize];
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    text.extend_from_slice(&digits[start..]);
+    push_decimal(text, u64::from(inode.unsigned_abs()));
 }
 
 fn push_v4(text: &mut Vec<u8>, address: Ipv4Addr) {
     let [a, b, c, d] = address.octets();
-    push_number(text, u32::from(a));
+    push_decimal(text, u64::from(a));
     for octet in [b, c, d] {
         text.push(b'.');
-        push_number(text, u32::from(octet));
+        push_decimal(text, u64::from(octet));
     }
 }
 
 /// glibc prints the last four bytes as IPv4 in `::ffff:a.b.c.d` and in the old `::a.b.c.d`, which std does not.
-fn push_v6(text: &mut Vec<u8>, address: Ipv6Addr) {
+pub(super) fn push_v6(text: &mut Vec<u8>, address: Ipv6Addr) {
     let words = address.segments();
     let last = |[a, b]: [u8; 2], [c, d]: [u8; 2]| Ipv4Addr::new(a, b, c, d);
     match words {

@@ -13,6 +13,8 @@ use super::source::{Capabilities, Source};
 #[cfg(target_os = "linux")]
 use super::{netlink, procfs};
 use super::{netstat, ss};
+#[cfg(target_os = "linux")]
+use crate::host::Network;
 use crate::inputs::choice::Registration;
 use crate::inputs::source::Cause;
 
@@ -52,7 +54,11 @@ pub(crate) const SOURCES: &[SocketSource] = &[
         probe: |context| procfs::probe(&context.environment.host.net_dir()),
         open: |context| {
             let host = &context.environment.host;
-            let names = if host.is_other_network() { Names::Directory(host.class_net()) } else { Names::Own };
+            let names = if host.network() == Network::Other {
+                Names::Directory(host.class_net())
+            } else {
+                Names::Own
+            };
             Ok(Box::new(procfs::Procfs::new(host.net_dir(), names)))
         },
     },

@@ -1,13 +1,16 @@
-//! The source `ss`: one run of iproute2's `ss -in --PROTO` per protocol.
+//! The source `ss`: one run of iproute2's `ss -in --PROTO` per protocol, with a filter where other states are asked for
+//! than it lists anyway.
 
+mod filter;
 pub mod table;
 mod unix;
+mod words;
 
 use super::socket::{Protocol, Socket};
 use super::source::{Capabilities, Query, Source};
 use crate::command::find_program;
 use crate::host::Host;
-use crate::inputs::Environment;
+use crate::inputs::environment::Environment;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::program::{Program, command_line};
 use table::Table;
@@ -80,8 +83,11 @@ impl Source for Ss {
     ) -> Result<Vec<Diagnostic>, SourceError> {
         let protocol = query.protocol;
         let option = format!("--{protocol}");
-        let args = ["-in", &option];
-        let mut table = Table::new(protocol);
+        let mut args: Vec<&str> = vec!["-in", &option];
+        for argument in filter::arguments(protocol, query.states) {
+            args.push(argument);
+        }
+        let mut table = Table::new(protocol).with_only_state(filter::only_state(protocol, query.states));
         self.program.run(&args, query.deadline, LIMIT, &mut |line| table.line(line, each))?;
         let mut diagnostics = table.finish(each).map_err(|error| {
             SourceError::Failed(Cause::new(format!("{} {error}", command_line("ss", &args))))

@@ -5,10 +5,19 @@
 //! Sources: `include/net/tcp_states.h` and `include/linux/sctp.h` of the kernel; `sstate_name`,
 //! `sctp_sstate_name`, `default_dbs` and `default_afs` in `misc/ss.c` of iproute2 6.1.
 
-use super::socket::Protocol;
+use super::protocol::Protocol;
 
 /// `TCP_ESTABLISHED`.
 pub const ESTABLISHED: u8 = 1;
+
+/// `TCP_SYN_SENT`.
+pub(super) const SYN_SENT: u8 = 2;
+
+/// `TCP_SYN_RECV`.
+pub(super) const SYN_RECV: u8 = 3;
+
+/// `TCP_TIME_WAIT`.
+pub(super) const TIME_WAIT: u8 = 6;
 
 /// `TCP_CLOSE`: of datagram sockets, not connected.
 pub const CLOSE: u8 = 7;
@@ -17,7 +26,7 @@ pub const CLOSE: u8 = 7;
 pub const LISTEN: u8 = 10;
 
 /// `TCP_CLOSING`, the last that ss knows.
-const CLOSING: u8 = 11;
+pub(super) const CLOSING: u8 = 11;
 
 /// Every state (of the twelve that ss knows) but `TCP_SYN_RECV`, `TCP_TIME_WAIT`, `TCP_CLOSE` and `TCP_LISTEN`:
 /// `SS_CONN`.

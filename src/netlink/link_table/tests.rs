@@ -159,7 +159,9 @@ fn messages_that_come_during_the_list_count() {
 fn the_kernel_reports_what_happens() {
     let route = SharedDumper::new(crate::netlink::dump::Dumper::new(SockProtocol::NetlinkRoute));
     let mut table = LinkTable::new(route);
-    table.refresh(deadline()).expect("the kernel lists its devices");
+    if let Err(error) = table.refresh(deadline()) {
+        return crate::skip::skipped(&format!("needs NETLINK_ROUTE: {error}"));
+    }
     assert!(table.links().any(Link::is_loopback));
     assert!(table.follow().is_some());
 }

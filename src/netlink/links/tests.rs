@@ -115,7 +115,9 @@ fn a_list_with_a_malformed_message_is_none() {
 #[test]
 fn this_system_has_a_loopback() {
     let dumper = SharedDumper::new(Dumper::new(SockProtocol::NetlinkRoute));
-    assert_eq!(probe(&dumper, deadline()), Ok(()));
+    if let Err(error) = probe(&dumper, deadline()) {
+        return crate::skip::skipped(&format!("needs NETLINK_ROUTE: {error}"));
+    }
     let mut links = Vec::new();
     list(&dumper, deadline(), &mut |_, link| links.push(link)).expect("the kernel answers");
     assert!(links.iter().any(Link::is_loopback), "{links:?}");

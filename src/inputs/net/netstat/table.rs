@@ -7,7 +7,7 @@
 
 use crate::inputs::net::counters::{Counter, Counters};
 use crate::netstat::{FirstLine, cells};
-use crate::number::number;
+use crate::number::parse_decimal;
 
 /// One interface's own row: the one whose network is `<Link>` or `<Link#N>`. The rows of its addresses split its
 /// counters (FreeBSD) or repeat them (the others).
@@ -144,12 +144,12 @@ fn read_row(columns: Option<&[Option<Counter>]>, row: &[&[u8]]) -> Result<Option
     // A plain number is no address: then the row has a cell too many, and which one cannot be told.
     let address = rest.len().checked_sub(columns.len()).ok_or(Unreadable)?;
     let (address, values) = rest.split_at(address);
-    if address.len() > 1 || address.iter().any(|cell| number(cell).is_some()) {
+    if address.len() > 1 || address.iter().any(|cell| parse_decimal(cell).is_some()) {
         return Err(Unreadable);
     }
     let mut counters = Counters::default();
     for (column, cell) in columns.iter().zip(values) {
-        let value = number(cell);
+        let value = parse_decimal(cell);
         // `-` alone is what netstat prints for no value; a negative number is a counter that ran over.
         if value.is_none() && !cell.starts_with(b"-") {
             return Err(Unreadable);

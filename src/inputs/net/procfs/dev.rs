@@ -4,7 +4,7 @@
 
 use crate::inputs::net::counters::{self, COUNTERS, Counters, STATISTICS, Statistic};
 use crate::inputs::source::Skipped;
-use crate::number::number;
+use crate::number::parse_decimal;
 
 /// The table of interfaces. Counters are found by the names of their columns.
 #[derive(Debug, Default)]
@@ -136,7 +136,8 @@ impl Columns {
         let mut values = words(line.get(colon + 1..)?);
         for column in &self.0 {
             let value = values.next()?;
-            let value = if REQUIRED.contains(column) { Some(number(value)?) } else { number(value) };
+            let value =
+                if REQUIRED.contains(column) { Some(parse_decimal(value)?) } else { parse_decimal(value) };
             match column {
                 Column::Statistic(Statistic(place)) => *device.statistics.get_mut(*place)? = value,
                 Column::DropIn => device.drop_in = value,

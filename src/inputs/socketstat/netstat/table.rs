@@ -12,7 +12,7 @@ use crate::inputs::socketstat::socket::{Endpoint, Protocol, Socket, State};
 use crate::inputs::source::Skipped;
 use crate::lines::TOO_LONG;
 use crate::netstat::{FirstLine, cells};
-use crate::number::number;
+use crate::number::parse_decimal;
 
 /// Reads one run's output and hands on the sockets of one protocol.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ impl Table {
         let cell = |column: usize| cells(line).nth(column);
         let queue = |column: Option<usize>| match column {
             None => Some(None),
-            Some(column) => number(cell(column)?).map(Some),
+            Some(column) => parse_decimal(cell(column)?).map(Some),
         };
         let (recv_q, send_q) = (queue(columns.recv_q)?, queue(columns.send_q)?);
         let local_port = split_address(cell(columns.local)?, &mut self.local)?;
@@ -232,7 +232,7 @@ fn state_of(cell: &[u8]) -> Option<State<'static>> {
         b"CLOSING" => b"CLOSING",
         b"LAST_ACK" => b"LAST-ACK",
         b"FIN_WAIT_2" => b"FIN-WAIT-2",
-        other => number(other.strip_prefix(b"-").unwrap_or(other)).map(|_| b"UNKNOWN")?,
+        other => parse_decimal(other.strip_prefix(b"-").unwrap_or(other)).map(|_| b"UNKNOWN")?,
     }))
 }
 
@@ -242,7 +242,7 @@ fn state_of(cell: &[u8]) -> Option<State<'static>> {
 fn split_address<'a>(cell: &'a [u8], address: &mut Vec<u8>) -> Option<&'a [u8]> {
     let dot = memchr::memrchr(b'.', cell)?;
     let (host, port) = (cell.get(..dot)?, cell.get(dot + 1..)?);
-    if port != b"*" && number(port).is_none_or(|port| port > u64::from(u16::MAX)) {
+    if port != b"*" && parse_decimal(port).is_none_or(|port| port > u64::from(u16::MAX)) {
         return None;
     }
     let zone = memchr::memchr(b'%', host).unwrap_or(host.len());

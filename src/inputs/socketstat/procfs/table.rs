@@ -11,7 +11,7 @@ use crate::inputs::socketstat::socket::{Device, Endpoint, Protocol, Socket, Stat
 use crate::inputs::socketstat::state::{CLOSE, ESTABLISHED, LISTEN};
 use crate::inputs::source::{Cause, Skipped};
 use crate::lines::TOO_LONG;
-use crate::number::number;
+use crate::number::parse_decimal;
 
 /// `TCP_NEW_SYN_RECV`, the last of the kernel's states.
 const NEW_SYN_RECV: u8 = 12;
@@ -121,9 +121,9 @@ fn inet(line: &[u8], little_endian: bool) -> Option<Socket<'_>> {
     let state = u8::try_from(hexadecimal(words.next()?)?).ok()?;
     let (send_q, recv_q) = split(words.next()?, b':')?;
     let [_timer, _retransmits] = [words.next()?, words.next()?];
-    let uid = number(words.next()?)?;
+    let uid = parse_decimal(words.next()?)?;
     let _timeout = words.next()?;
-    let inode = number(words.next()?)?;
+    let inode = parse_decimal(words.next()?)?;
     Some(Socket {
         local,
         remote,
@@ -162,7 +162,7 @@ fn unix(line: &[u8]) -> Option<Socket<'_>> {
     let flags = hexadecimal(words.next()?)?;
     let kind = u16::try_from(hexadecimal(words.next()?)?).ok()?;
     let state = u8::try_from(hexadecimal(words.next()?)?).ok()?;
-    let inode = u32::try_from(number(words.next()?)?).ok()?;
+    let inode = u32::try_from(parse_decimal(words.next()?)?).ok()?;
     let state = match state {
         _ if flags & LISTENING != 0 => State::Number(LISTEN),
         CONNECTED => State::Number(ESTABLISHED),
@@ -182,23 +182,23 @@ fn unix(line: &[u8]) -> Option<Socket<'_>> {
 fn packet(line: &[u8]) -> Option<Socket<'_>> {
     let mut words = Words(line);
     let [_socket, _references] = [words.next()?, words.next()?];
-    let kind = u16::try_from(number(words.next()?)?).ok()?;
+    let kind = u16::try_from(parse_decimal(words.next()?)?).ok()?;
     let protocol = u16::try_from(hexadecimal(words.next()?)?).ok()?;
     // -1 where the device is gone.
     let device = match words.next()? {
         b"-1" => u32::MAX,
-        index => u32::try_from(number(index)?).ok()?,
+        index => u32::try_from(parse_decimal(index)?).ok()?,
     };
     let _running = words.next()?;
-    let memory = u32::try_from(number(words.next()?)?).ok()?;
+    let memory = u32::try_from(parse_decimal(words.next()?)?).ok()?;
     Some(Socket {
         local: Endpoint::Packet { protocol, device: Device::of_index(device) },
         remote: Endpoint::Text { address: b"*", port: b"" },
         state: State::Number(CLOSE),
         netid: netid::packet(kind),
         recv_q: Some(memory.into()),
-        uid: words.next().and_then(number).and_then(|uid| uid.try_into().ok()),
-        inode: words.next().and_then(number),
+        uid: words.next().and_then(parse_decimal).and_then(|uid| uid.try_into().ok()),
+        inode: words.next().and_then(parse_decimal),
         ..Socket::default()
     })
 }

@@ -10,17 +10,20 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::unix::{Alignment, Verdict, unix_ends};
+use super::words::Words;
 use crate::inputs::socketstat::field::{CONTRACT, PRINTED};
 use crate::inputs::socketstat::socket::{Endpoint, Protocol, Socket, State, TcpInfo};
 use crate::inputs::source::{Diagnostic, Skipped};
 use crate::lines::TOO_LONG;
 use crate::logger::Level;
-use crate::number::number;
+use crate::number::parse_decimal;
 use crate::quote::quote;
 
 /// One table as it arrives, line by line.
 pub struct Table {
     protocol: Protocol,
+    /// The state of every socket, where there is no column for it.
+    only_state: Option<u8>,
     columns: Option<LeadingColumns>,
     alignment: Alignment,
     above: Above,
@@ -66,6 +69,7 @@ impl Table {
     pub fn new(protocol: Protocol) -> Self {
         Self {
             protocol,
+            only_state: None,
             columns: None,
             alignment: Alignment::default(),
             above: Above::Nothing,
@@ -75,6 +79,12 @@ impl Table {
             skipped: Skipped::default(),
             orphans: 0,
         }
+    }
+
+    /// A parser for where only one state was asked for, so that ss may print none.
+    #[must_use]
+    pub(super) fn with_only_state(self, only_state: Option<u8>) -> Self {
+        Self { only_state, ..self }
     }
 
     /// Takes the next line; `None` is one too long to be ss's.
@@ -207,10 +217,14 @@ impl Table {
         self.above = Above::Nothing;
         let cell = |range: &Range<usize>| self.row.get(range.clone()).unwrap_or_default();
         let end = |address, port| Endpoint::Text { address: cell(address), port: cell(port) };
+        let state = match self.only_state {
+            Some(number) if !self.columns.is_some_and(|columns| columns.state) => State::Number(number),
+            _ => State::Text(cell(&self.cells.state)),
+        };
         each(&Socket {
             local: end(&self.cells.local_addr, &self.cells.local_port),
             remote: end(&self.cells.remote_addr, &self.cells.remote_port),
-            state: State::Text(cell(&self.cells.state)),
+            state,
             netid: cell(&self.cells.netid),
             recv_q: Some(self.cells.recv_q),
             send_q: Some(self.cells.send_q),
@@ -255,8 +269,8 @@ fn leading_cells(columns: LeadingColumns, line: &[u8]) -> Option<(Cells, usize)>
             cells.state = words.next()?;
         }
     }
-    cells.recv_q = number(line.get(words.next()?)?)?;
-    cells.send_q = number(line.get(words.next()?)?)?;
+    cells.recv_q = parse_decimal(line.get(words.next()?)?)?;
+    cells.send_q = parse_decimal(line.get(words.next()?)?)?;
     Some((cells, words.rest().start))
 }
 
@@ -268,7 +282,7 @@ fn unix_cells(cells: Cells, line: &[u8], start: usize) -> Option<Cells> {
 
 fn inet_cells(protocol: Protocol, cells: Cells, line: &[u8], start: usize) -> Option<Cells> {
     let portless = protocol == Protocol::Packet;
-    let mut words = Words { line, at: start };
+    let mut words = Words::from(line, start);
     let (local_addr, local_port) = address_and_port(line, words.next()?, portless)?;
     let (remote_addr, remote_port) = address_and_port(line, words.next()?, portless)?;
     Some(Cells { local_addr, local_port, remote_addr, remote_port, ..cells })
@@ -290,37 +304,6 @@ fn address_and_port(line: &[u8], word: Range<usize>, portless: bool) -> Option<(
     }
 }
 
-/// The words of a line, by their places.
-pub(super) struct Words<'a> {
-    line: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Words<'a> {
-    pub(super) const fn of(line: &'a [u8]) -> Self {
-        Self { line, at: 0 }
-    }
-
-    fn skip_blanks(&mut self) {
-        let blanks = self.line.get(self.at..).unwrap_or_default().iter();
-        self.at += blanks.take_while(|byte| byte.is_ascii_whitespace()).count();
-    }
-
-    pub(super) fn next(&mut self) -> Option<Range<usize>> {
-        self.skip_blanks();
-        let start = self.at;
-        let word = self.line.get(start..).unwrap_or_default().iter();
-        self.at += word.take_while(|byte| !byte.is_ascii_whitespace()).count();
-        (start < self.at).then_some(start..self.at)
-    }
-
-    /// What follows the words taken so far.
-    pub(super) fn rest(&mut self) -> Range<usize> {
-        self.skip_blanks();
-        self.at..self.line.len()
-    }
-}
-
 /// Takes the counters of [`CONTRACT`] from a line of details: words of the form `name:value` between blanks. ss prints
 /// far more behind the last of them, so the rest of the line is not read when all are there.
 fn read_counters(line: &[u8], counters: &mut [Option<u64>; PRINTED]) {
@@ -339,7 +322,9 @@ fn read_counters(line: &[u8], counters: &mut [Option<u64>; PRINTED]) {
             continue;
         };
         let Some(place) = CONTRACT.iter().position(|field| field.ss.as_bytes() == name) else { continue };
-        if let (Some(value), Some(counter)) = (value.get(1..).and_then(number), counters.get_mut(place)) {
+        if let (Some(value), Some(counter)) =
+            (value.get(1..).and_then(parse_decimal), counters.get_mut(place))
+        {
             *counter = Some(value);
             if counters.iter().all(Option::is_some) {
                 return;

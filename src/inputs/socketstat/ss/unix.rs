@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::table::Words;
-use crate::number::number;
+use super::words::Words;
+use crate::number::parse_decimal;
 
 /// The longest path of a unix socket (`sun_path`).
 const LONGEST_PATH: usize = 108;
@@ -152,7 +152,7 @@ fn is_end(path: &[u8], number: Option<&[u8]>) -> bool {
 
 /// An inode. ss holds it in an `int`, so one above 2^31-1 is printed as a negative number.
 fn inode(word: &[u8]) -> Option<u64> {
-    number(word.strip_prefix(b"-").unwrap_or(word))
+    parse_decimal(word.strip_prefix(b"-").unwrap_or(word))
 }
 
 /// The last word of a text, and what stands before the one space in front of it.

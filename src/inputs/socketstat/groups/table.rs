@@ -1,0 +1,197 @@
+//! The groups of a section, and what is known of each.
+
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
+use std::time::Instant;
+
+use super::super::index::Index;
+
+/// Groups by key. Keys hold what anybody may send to this host, so they are hashed with a secret of this process.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pub(super) groups: Vec<Group>,
+    /// How many counters each group has.
+    counters: usize,
+    /// Of each group, one behind the other.
+    growth: Vec<u64>,
+    totals: Vec<u64>,
+    keys: Vec<u8>,
+    index: Index,
+    secret: RandomState,
+}
+
+/// One group.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    key: Range<usize>,
+    hash: u64,
+    /// The place of its protocol in the section.
+    pub(super) kind: usize,
+    /// The line of what has no line of its own.
+    pub(super) is_other: bool,
+    /// It came up in this gather.
+    pub(super) is_new: bool,
+    /// The last gather in which it had a line of its own.
+    pub(super) last_line: Option<u64>,
+    /// Since when it has no socket.
+    pub(super) empty_since: Option<Instant>,
+    /// For how many dumps it has had none.
+    pub(super) empty_for: u8,
+    /// In this gather.
+    pub(super) sums: Sums,
+    /// Sockets in this gather that are called as this one.
+    pub(super) namesakes: u32,
+    /// What a line per socket says beyond numbers: the place of it.
+    pub(super) note: usize,
+}
+
+/// What the sockets of a group have now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sums {
+    pub(super) sockets: u64,
+    pub(super) recv_q: u64,
+    pub(super) send_q: u64,
+    pub(super) recv_q_max: u64,
+    pub(super) send_q_max: u64,
+}
+
+impl Sums {
+    /// One socket.
+    pub(super) fn of_socket(recv_q: u64, send_q: u64) -> Self {
+        Self { sockets: 1, recv_q, send_q, recv_q_max: recv_q, send_q_max: send_q }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.sockets = self.sockets.saturating_add(other.sockets);
+        self.recv_q = self.recv_q.saturating_add(other.recv_q);
+        self.send_q = self.send_q.saturating_add(other.send_q);
+        self.recv_q_max = self.recv_q_max.max(other.recv_q_max);
+        self.send_q_max = self.send_q_max.max(other.send_q_max);
+    }
+}
+
+impl Table {
+    /// Of groups with so many counters.
+    pub(super) fn new(counters: usize) -> Self {
+        Self { counters, ..Self::default() }
+    }
+
+    /// The place of the group with this key, which is new if there is none.
+    pub(super) fn place(&mut self, kind: usize, key: &[u8]) -> usize {
+        let hash = self.secret.hash_one(key);
+        let is_it = |place: usize| self.groups.get(place).is_some_and(|group| self.key(group) == key);
+        if let Some(place) = self.index.find(hash, is_it) {
+            return place;
+        }
+        let place = self.groups.len();
+        let start = self.keys.len();
+        self.keys.extend_from_slice(key);
+        self.groups.push(Group {
+            key: start..self.keys.len(),
+            hash,
+            kind,
+            is_other: false,
+            is_new: true,
+            last_line: None,
+            empty_since: None,
+            empty_for: 0,
+            sums: Sums::default(),
+            namesakes: 0,
+            note: 0,
+        });
+        self.growth.resize(self.growth.len() + self.counters, 0);
+        self.totals.resize(self.totals.len() + self.counters, 0);
+        self.insert(place);
+        place
+    }
+
+    /// The key of a group.
+    pub(super) fn key(&self, group: &Group) -> &[u8] {
+        self.keys.get(group.key.clone()).unwrap_or_default()
+    }
+
+    /// The growth of a group's counters in this gather.
+    pub(super) fn growth(&self, place: usize) -> &[u64] {
+        self.growth.get(self.row(place)).unwrap_or_default()
+    }
+
+    /// The totals of a group's counters.
+    pub(super) fn totals(&self, place: usize) -> &[u64] {
+        self.totals.get(self.row(place)).unwrap_or_default()
+    }
+
+    /// Whether a group has sockets in this gather, or growth.
+    pub(super) fn is_alive(&self, place: usize) -> bool {
+        self.groups.get(place).is_some_and(|group| group.sums.sockets > 0)
+            || self.growth(place).iter().any(|growth| *growth > 0)
+    }
+
+    /// Adds a socket to a group.
+    pub(super) fn add(&mut self, place: usize, sums: Sums, growth: &[u64]) {
+        if let Some(group) = self.groups.get_mut(place) {
+            group.sums.add(sums);
+        }
+        let row = self.row(place);
+        for (sum, growth) in self.growth.get_mut(row).unwrap_or_default().iter_mut().zip(growth) {
+            *sum = sum.saturating_add(*growth);
+        }
+    }
+
+    /// Adds the sockets of group `of` to those of group `to`.
+    pub(super) fn merge(&mut self, of: usize, to: usize) {
+        let growth: Vec<u64> = self.growth(of).to_vec();
+        let sums = self.groups.get(of).map(|group| group.sums).unwrap_or_default();
+        self.add(to, sums, &growth);
+    }
+
+    /// Adds the growth of a group to its totals.
+    pub(super) fn count(&mut self, place: usize) {
+        let row = self.row(place);
+        let growth = self.growth.get(row.clone()).unwrap_or_default();
+        for (total, growth) in self.totals.get_mut(row).unwrap_or_default().iter_mut().zip(growth) {
+            *total = total.saturating_add(*growth);
+        }
+    }
+
+    /// Forgets what the groups for which `is_theirs` have in this gather.
+    pub(super) fn clear(&mut self, is_theirs: impl Fn(&Group) -> bool) {
+        for place in 0..self.groups.len() {
+            let row = self.row(place);
+            let Some(group) = self.groups.get_mut(place).filter(|group| is_theirs(group)) else { continue };
+            group.sums = Sums::default();
+            group.namesakes = 0;
+            if let Some(growth) = self.growth.get_mut(row) {
+                growth.fill(0);
+            }
+        }
+    }
+
+    /// Drops the groups for which `keep` is false.
+    pub(super) fn retain(&mut self, keep: &[bool]) {
+        if keep.iter().all(|keep| *keep) {
+            return;
+        }
+        let mut kept = Self::new(self.counters);
+        for (place, group) in self.groups.iter().enumerate() {
+            if keep.get(place) == Some(&true) {
+                let start = kept.keys.len();
+                kept.keys.extend_from_slice(self.key(group));
+                kept.growth.extend_from_slice(self.growth(place));
+                kept.totals.extend_from_slice(self.totals(place));
+                kept.groups.push(Group { key: start..kept.keys.len(), ..group.clone() });
+                kept.insert(kept.groups.len() - 1);
+            }
+        }
+        kept.secret = self.secret.clone();
+        *self = kept;
+    }
+
+    fn insert(&mut self, place: usize) {
+        let groups = &self.groups;
+        self.index.insert(place, |place| groups.get(place).map_or(0, |group| group.hash));
+    }
+
+    const fn row(&self, place: usize) -> Range<usize> {
+        place * self.counters..(place + 1) * self.counters
+    }
+}
