@@ -200,17 +200,22 @@ fn ten_thousand_short_connections_count_to_the_byte() {
     }
 
     // The rest, gathered in between as well.
-    for (number, client) in before.into_iter().chain(after).enumerate() {
-        end(client);
-        if number % 20 == 0 {
-            gather(&mut execd);
-        }
-    }
+    end_and_gather(before.into_iter().chain(after), &mut execd);
     let live = at_rest(&events, &mut ended, 20_060 + 180);
     let gathered = gather(&mut execd);
     assert_eq!(moved(&gathered), growth(&known, &ended, &live));
     assert_eq!(gathered.internal["closed"], 20_060 + 180);
     execd.eof();
+}
+
+/// Ends the connections, with a gather now and then.
+fn end_and_gather(clients: impl Iterator<Item = TcpStream>, execd: &mut Execd) {
+    for (number, client) in clients.enumerate() {
+        end(client);
+        if number % 20 == 0 {
+            gather(execd);
+        }
+    }
 }
 
 /// A connection that was reset is in no dump, and its end comes when its process closes it.
@@ -355,7 +360,9 @@ fn cgroups_are_told_apart() {
     }
 
     // Ends of known connections; short ones, of which only the server's side can be told; and removed while connected.
-    clients.iter_mut().for_each(|client| exchange(client, 50));
+    for client in &mut clients {
+        exchange(client, 50);
+    }
     clients.drain(10..).for_each(end);
     (0..100).for_each(|number| end(servers.call(number, 7)));
     let live = at_rest(&events, &mut ended, 2 * 120);
