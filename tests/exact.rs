@@ -155,10 +155,9 @@ fn ten_thousand_short_connections_count_to_the_byte() {
     assert_eq!(moved(&gather(&mut execd)), (0, 0));
     ended.clear();
 
-    let mut bytes = 0;
+    let bytes = (0..10_000).map(|number| 1 + number % 700).sum::<usize>() + 60 * 500 + 60 * 300;
     let clients: Vec<_> = (0..10_000)
         .map(|number| {
-            bytes += 1 + number % 700;
             // A few at a time live on for a moment.
             (servers.call(number, 1 + number % 700), number)
         })
@@ -171,22 +170,20 @@ fn ten_thousand_short_connections_count_to_the_byte() {
         })
         .collect();
     clients.into_iter().for_each(end);
-    before.iter_mut().for_each(|client| exchange(client, 500));
-    bytes += 60 * 500;
+    for client in &mut before {
+        exchange(client, 500);
+    }
     before.drain(30..).for_each(end);
     let after: Vec<TcpStream> = (0..60).map(|number| servers.call(number, 300)).collect();
-    bytes += 60 * 300;
     let live = at_rest(&events, &mut ended, 20_060);
     assert_eq!((live.len(), ended.len()), (60 + 120, 20_060));
 
     let gathered = gather(&mut execd);
-    let expected = growth(&known, &ended, &live);
-    assert_eq!(moved(&gathered), expected);
+    let (acked, received) = growth(&known, &ended, &live);
+    assert_eq!(moved(&gathered), (acked, received));
     // Each end of each connection has sent and received them; SYN and FIN count as a byte each.
-    let (acked, received) = expected;
-    let signs = 2 * 20_060 + 120 * 2;
-    assert!((2 * bytes as u64..2 * bytes as u64 + signs).contains(&acked), "{acked} of {bytes}");
-    assert!((2 * bytes as u64..2 * bytes as u64 + signs).contains(&received), "{received} of {bytes}");
+    let range = 2 * bytes as u64..2 * bytes as u64 + 2 * 20_060 + 120 * 2;
+    assert!(range.contains(&acked) && range.contains(&received), "{acked}, {received} of {bytes}");
     assert_eq!((gathered.totals["closed"], gathered.totals["sockets"]), (20_060, 180));
     let internal = |name: &str| gathered.internal[name];
     assert_eq!((internal("closed"), internal("closed_lost"), internal("errors")), (20_060, 0, 0));
@@ -341,7 +338,7 @@ fn cgroups_are_told_apart() {
     let mut clients: Vec<TcpStream> = (0..30).map(|number| servers.call(number, 100)).collect();
     at_rest(&events, &mut ended, 0);
     let group = |name: &str| {
-        let (unit, user) = if name.starts_with('/') { (&name[1..], "root") } else { (name, name) };
+        let (unit, user) = name.strip_prefix('/').map_or((name, name), |unit| (unit, "root"));
         format!("cgroup={name},proto=tcp,unit={unit},user={user}")
     };
     let gathered = gather(&mut execd);
@@ -353,7 +350,9 @@ fn cgroups_are_told_apart() {
     }
 
     // Ends of known connections; short ones, of which only the server's side can be told; and removed while connected.
-    clients.iter_mut().for_each(|client| exchange(client, 50));
+    for client in &mut clients {
+        exchange(client, 50);
+    }
     clients.drain(10..).for_each(end);
     (0..100).for_each(|number| end(servers.call(number, 7)));
     let live = at_rest(&events, &mut ended, 2 * 120);

@@ -312,7 +312,7 @@ impl Drop for Dump<'_> {
 impl Kind {
     /// The owner of a socket as it was first told. Of a connection that no process holds, before it is accepted or behind its
     /// close, the kernel says that it is root's: whose the port is, it is.
-    fn owner(&self, id: Option<u64>, socket: &Socket<'_>) -> Option<Owner> {
+    fn owner(&mut self, id: Option<u64>, socket: &Socket<'_>) -> Option<Owner> {
         let first = id.and_then(|id| self.totals.owner(id));
         first.or_else(|| {
             if self.protocol != Protocol::Tcp || socket.inode != Some(0) {

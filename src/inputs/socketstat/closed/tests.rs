@@ -82,7 +82,9 @@ impl Queue for Fake {
         }
         let Ok(step) = self.steps.try_recv() else { return Ok(Drained::default()) };
         let payloads = step.inspect_err(|errno| self.broken = Some(*errno))?;
-        payloads.iter().for_each(|payload| each(payload));
+        for payload in &payloads {
+            each(payload);
+        }
         Ok(Drained { messages: payloads.len() as u64, malformed: 1 })
     }
 
