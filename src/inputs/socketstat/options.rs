@@ -183,7 +183,7 @@ impl Needs {
             return Some((option, format!("does not have the tcp_info that {option} needs")));
         }
         if let Some(option) = self.events.filter(|_| !can.events) {
-            return Some((option, format!("does not hear of sockets that end, as {option} needs")));
+            return Some((option, format!("is not told of the sockets that end, which {option} needs")));
         }
         if let Some(key) = self.identity.filter(|_| !can.identity) {
             let option = if key == "extra_tags" { key } else { "group_by" };

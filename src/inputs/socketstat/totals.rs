@@ -16,7 +16,9 @@ use super::socket::TcpInfo;
 
 /// For how many gathers the values of a socket are kept that is not listed any more.
 pub(super) const KEPT: u8 = 2;
-/// Stands in the place of the missed dumps of a socket that has ended.
+/// Added to the missed dumps of a connection that has no counters any more: its end is told about now, or was.
+const ENDING: u8 = 128;
+/// Stands in the place of the missed dumps of a connection whose end was told.
 const CLOSED: u8 = u8::MAX;
 /// How many sockets are kept for longer, until the kernel tells of their ends. An end that was lost never comes.
 const MOST_AWAITED: usize = 65_536;
@@ -38,6 +40,8 @@ pub(super) struct Totals {
     next: Sockets,
     /// Where those of them are that are not known.
     new_index: Index,
+    /// Where all of them are; built for the first connection that has ended, when the dump is whole.
+    next_index: Option<Index>,
     /// No dump was whole yet: what sockets have moved so far is not growth.
     first: bool,
     /// Whether owners are remembered.
@@ -74,8 +78,8 @@ pub(super) enum Ended {
     Seen(Owner),
 }
 
-/// Sockets with the values of their counters: a row of each vector is one socket. 48 bytes per socket with the counters
-/// of the contract, and 12 for the owner where it is asked for.
+/// Sockets with the values of their counters: a row of each vector is one socket. 42 bytes per socket with the counters
+/// of the contract, and 12 for the owner where it is asked for. One of the indices takes 6 to 11 more.
 #[derive(Debug, Default)]
 struct Sockets {
     ids: Vec<u64>,
@@ -88,10 +92,8 @@ struct Sockets {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
-    /// Its place in the dump at hand and 1; 0 where that has not listed it.
-    seen: u32,
-    /// It had no counters any more: the kernel tells of its end about now, or has told.
-    ending: bool,
+    /// The dump at hand listed it.
+    seen: bool,
     /// How many dumps have missed it.
     missed: u8,
 }
@@ -132,15 +134,15 @@ impl Totals {
             words += counter.words();
             counter
         });
-        let counters = counters.collect();
         Self {
-            counters,
+            counters: counters.collect(),
             words,
             known: Sockets::default(),
             known_index: None,
             expected: 0,
             next: Sockets::default(),
             new_index: Index::default(),
+            next_index: None,
             first: true,
             owned,
             ends,
@@ -166,22 +168,17 @@ impl Totals {
     pub(super) fn begin(&mut self) {
         self.next.clear(self.known.ids.len());
         self.new_index.clear(0);
+        self.next_index = None;
         self.expected = 0;
-        self.known.marks.iter_mut().for_each(|mark| mark.seen = 0);
+        self.known.marks.iter_mut().for_each(|mark| mark.seen = false);
     }
 
     /// Takes a socket of the dump at hand, and writes the growth of its counters to `growth`: all of their values where
     /// it was not known, or where one of them went back. False where the dump has listed it before.
     pub(super) fn row(&mut self, id: u64, tcp: &TcpInfo<'_>, owner: Owner, growth: &mut [u64]) -> bool {
         let known = self.known(id);
-        // More sockets than 2^32 - 2 do not fit into any machine.
-        let seen = u32::try_from(self.next.ids.len() + 1).unwrap_or(u32::MAX);
         let is_new = match known.and_then(|place| self.known.marks.get_mut(place)) {
-            Some(mark) if mark.seen > 0 => false,
-            Some(mark) => {
-                mark.seen = seen;
-                true
-            }
+            Some(mark) => !std::mem::replace(&mut mark.seen, true),
             None => self.add_new(id),
         };
         if !is_new {
@@ -191,18 +188,14 @@ impl Totals {
         if self.owned {
             self.next.owners.push(PackedOwner::new(owner));
         }
-        let has_ended = known.and_then(|place| self.known.marks.get(place));
-        let has_ended = has_ended.is_some_and(|mark| mark.missed == CLOSED);
-        let mut mark = Mark { missed: if has_ended { CLOSED } else { 0 }, ..Mark::default() };
+        let mark = known.and_then(|place| self.known.marks.get(place));
+        let mut missed = if mark.is_some_and(|mark| mark.missed == CLOSED) { CLOSED } else { 0 };
         let start = self.next.words.len();
         if *tcp == TcpInfo::Unknown {
             // A connection in TIME-WAIT has no counters any more.
             growth.fill(0);
-            mark.ending = true;
-            if self.first {
-                // What it has moved is not ours, and was told before.
-                mark.missed = CLOSED;
-            }
+            // What it moved before the first gather is not ours, and was told then.
+            missed = if self.first { CLOSED } else { missed.max(ENDING) };
             match before {
                 Some(before) => self.next.words.extend_from_slice(before),
                 None => self.next.words.resize(start + self.words, 0),
@@ -221,26 +214,50 @@ impl Totals {
                 }
             }
         }
-        self.next.push(id, mark);
+        self.next.push(id, Mark { seen: false, missed });
         true
     }
 
     /// The owner of a socket as it was first told: a connection that its process has closed has none any more.
     pub(super) fn owner(&mut self, id: u64) -> Option<Owner> {
-        if !self.owned {
-            return None;
-        }
         let place = self.known(id)?;
         self.known.owners.get(place)?.unpack()
+    }
+
+    /// Takes a connection that has ended, behind a whole dump: writes by how much its counters grew since they were last
+    /// known, or all of their values.
+    pub(super) fn closed(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> Ended {
+        self.carry_over();
+        let Self { counters, words, next, next_index, .. } = self;
+        let mut now = Vec::new();
+        for (place, (counter, growth)) in counters.iter_mut().zip(&mut *growth).enumerate() {
+            *growth = counter.read(place, tcp);
+            counter.push(*growth, &mut now);
+        }
+        let index = next_index.get_or_insert_with(|| next.index());
+        let Some(place) = index.find(id, |place| next.is_at(place, id)) else { return Ended::Unseen };
+        let mark = next.marks.get_mut(place);
+        if mark.is_some_and(|mark| std::mem::replace(&mut mark.missed, CLOSED) == CLOSED) {
+            return Ended::Repeated;
+        }
+        if let Some(before) = next.values(place, *words)
+            && !counters.iter().any(|counter| counter.went_back(before, &now))
+        {
+            for (counter, growth) in counters.iter().zip(growth) {
+                *growth = counter.growth(before, &now);
+            }
+        }
+        let owner = next.owners.get(place).copied().and_then(PackedOwner::unpack);
+        owner.map_or(Ended::Unseen, Ended::Seen)
     }
 
     /// The place of a socket of the last whole dump.
     fn known(&mut self, id: u64) -> Option<usize> {
         let Self { known, known_index, expected, .. } = self;
+        // It may be the one that was asked for last, too.
         let place = if known.is_at(*expected, id) {
             *expected
-        } else if known.is_at(expected.wrapping_sub(1), id) {
-            // It is asked for again.
+        } else if expected.checked_sub(1).is_some_and(|last| known.is_at(last, id)) {
             *expected - 1
         } else {
             known_index.get_or_insert_with(|| known.index()).find(id, |place| known.is_at(place, id))?
@@ -260,65 +277,33 @@ impl Totals {
         true
     }
 
-    /// Takes a connection that has ended, behind the dump at hand: writes by how much its counters grew since they were last
-    /// known, or all of their values.
-    pub(super) fn closed(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> Ended {
-        let known_place = self.known(id);
-        let Self { counters, words, known, next, new_index, .. } = self;
-        let mut now = Vec::new();
-        for (place, (counter, growth)) in counters.iter_mut().zip(&mut *growth).enumerate() {
-            *growth = counter.read(place, tcp);
-            counter.push(*growth, &mut now);
-        }
-        // What the dump at hand says is later than what was known before.
-        let seen = known_place.and_then(|place| known.marks.get(place)).map_or(0, |mark| mark.seen);
-        let listed = match seen {
-            0 => new_index.find(id, |place| next.is_at(place, id)),
-            seen => Some(seen as usize - 1),
-        };
-        let (sockets, place) = match (listed, known_place) {
-            (Some(place), _) => (next, place),
-            (None, Some(place)) => (known, place),
-            (None, None) => return Ended::Unseen,
-        };
-        let mark = sockets.marks.get_mut(place);
-        if mark.is_some_and(|mark| std::mem::replace(&mut mark.missed, CLOSED) == CLOSED) {
-            return Ended::Repeated;
-        }
-        let owner = sockets.owners.get(place).copied().and_then(PackedOwner::unpack);
-        if let Some(before) = sockets.values(place, *words)
-            && !counters.iter().any(|counter| counter.went_back(before, &now))
-        {
-            for (counter, growth) in counters.iter().zip(growth) {
-                *growth = counter.growth(before, &now);
+    /// Adds to a whole dump what is known of sockets that it has missed.
+    fn carry_over(&mut self) {
+        let Self { known, next, words, ends, .. } = self;
+        let mut awaited = 0;
+        for (place, (id, mark)) in known.ids.iter().zip(&mut known.marks).enumerate() {
+            // Without counters there is nothing to keep.
+            if std::mem::replace(&mut mark.seen, true) || *words == 0 {
+                continue;
+            }
+            // Those that were missed for the longest come last.
+            let is_awaited = *ends && mark.missed == KEPT && awaited < MOST_AWAITED;
+            awaited += usize::from(is_awaited);
+            let is_kept = is_awaited || mark.missed & !ENDING < KEPT;
+            if let Some(values) = values(&known.words, place, *words).filter(|_| is_kept) {
+                next.words.extend_from_slice(values);
+                next.owners.extend(known.owners.get(place));
+                next.push(*id, Mark { seen: false, missed: mark.missed + u8::from(!is_awaited) });
             }
         }
-        owner.map_or(Ended::Unseen, Ended::Seen)
     }
 
     /// Ends a whole dump: what it listed is what is known from now on.
     pub(super) fn commit(&mut self) {
+        self.carry_over();
+        std::mem::swap(&mut self.known, &mut self.next);
+        self.known_index = self.next_index.take();
         self.first = false;
-        let Self { known, next, words, ends, .. } = self;
-        let mut awaited = 0;
-        for (place, (id, mark)) in known.ids.iter().zip(&known.marks).enumerate() {
-            // Those that were missed for the longest come last.
-            // Without counters there is nothing to keep.
-            if mark.seen > 0 || *words == 0 {
-                continue;
-            }
-            let is_awaited = *ends && !mark.ending && mark.missed == KEPT && awaited < MOST_AWAITED;
-            awaited += usize::from(is_awaited);
-            if (mark.missed < KEPT || is_awaited)
-                && let Some(values) = known.values(place, *words)
-            {
-                next.words.extend_from_slice(values);
-                next.owners.extend(known.owners.get(place));
-                next.push(*id, Mark { missed: (mark.missed + 1).min(KEPT), seen: 0, ..*mark });
-            }
-        }
-        std::mem::swap(known, next);
-        self.known_index = None;
     }
 
     /// Forgets all sockets: the next dump is of another source, which tells them apart by something else.
@@ -345,7 +330,7 @@ impl Sockets {
     }
 
     fn values(&self, place: usize, words: usize) -> Option<&[u32]> {
-        self.words.get(place.checked_mul(words)?..)?.get(..words)
+        values(&self.words, place, words)
     }
 
     /// Adds a socket whose values were added before.
@@ -364,6 +349,11 @@ impl Sockets {
         self.words.clear();
         self.owners.clear();
     }
+}
+
+/// The values of the socket at `place`, of so many words.
+fn values(all: &[u32], place: usize, words: usize) -> Option<&[u32]> {
+    all.get(place.checked_mul(words)?..)?.get(..words)
 }
 
 impl Counter {
