@@ -1,24 +1,22 @@
-//! What an input hands its metrics, errors and remarks to (Telegraf's word).
+//! What an input passes its metrics, errors and remarks to (Telegraf's word).
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use crate::config::Global;
-use crate::line_protocol::{self, Unsigned};
+use crate::line_protocol::Unsigned;
 use crate::logger::{Level, Logger};
 use crate::metric::Metric;
+use crate::metric_writer::MetricWriter;
 use crate::output::{Output, OutputError};
 
-/// Seconds from year 1, from which Telegraf counts when it rounds a time, to 1970.
-const YEAR_1_TO_1970: i128 = 62_135_596_800;
+/// The most that the lines of one table may take, in bytes: about half a million sockets.
+const LARGEST_TABLE: usize = 128 * 1024 * 1024;
 
-/// One input's gather: applies Telegraf's global options to each metric and encodes it.
+/// One gather of one input.
 pub struct Accumulator<'a> {
-    global: &'a Global,
+    writer: MetricWriter<'a>,
     log: &'a mut Logger,
     output: &'a mut Output,
-    unsigned: Unsigned,
-    /// The timestamp and the end of every line.
-    ending: Vec<u8>,
     failed: bool,
 }
 
@@ -35,48 +33,45 @@ impl<'a> Accumulator<'a> {
         unsigned: Unsigned,
         now: SystemTime,
     ) -> Self {
-        let mut ending = Vec::new();
-        line_protocol::timestamp(&mut ending, rounded(now, global.precision));
-        Self { global, log, output, unsigned, ending, failed: false }
+        Self { writer: MetricWriter::new(global, unsigned, now), log, output, failed: false }
     }
 
-    /// Takes a metric, if the filter selects it and leaves it a field.
+    /// Adds a metric, whose tags must be sorted by key. The section's options may change or drop it. A table that is too
+    /// large takes no more.
     pub fn add(&mut self, metric: &Metric<'_>) {
-        let filter = &self.global.filter;
-        if !filter.selects(metric) {
-            return;
-        }
-        let out = self.output.buffer();
-        let start = out.len();
-        self.global.write_name(out, metric.name);
-        self.global.write_tags(out, metric);
-        let mut separator = b' ';
-        for &(key, value) in metric.fields {
-            if filter.keeps_field(key) {
-                out.push(separator);
-                line_protocol::field(out, key.as_bytes(), value, self.unsigned);
-                separator = b',';
-            }
-        }
-        if separator == b' ' {
-            out.truncate(start);
-        } else {
-            out.extend_from_slice(&self.ending);
+        if !self.is_full() {
+            self.writer.write(self.output.buffer(), metric);
         }
     }
 
-    /// Something failed: an `E!` line, and exit code 1 of a single gather.
+    /// Whether the metrics since the last flush, which are those of one table, are too many to be written.
+    pub(crate) fn is_full(&mut self) -> bool {
+        self.output.buffer().len() > LARGEST_TABLE
+    }
+
+    /// Drops `table` if it is too large, and reports that; true if it was.
+    pub(crate) fn drop_if_full(&mut self, table: &str) -> bool {
+        let full = self.is_full();
+        if full {
+            self.output.buffer().clear();
+            let most = LARGEST_TABLE / (1024 * 1024);
+            self.error(&format!("{table}: more than {most} MiB of metrics, skipped all of them: select fewer, for instance with tagpass"));
+        }
+        full
+    }
+
+    /// Reports that something failed: an `E!` line, and exit code 1 with `--once`.
     pub fn error(&mut self, text: &str) {
         self.failed = true;
         self.log.repeat(Level::Error, text, text);
     }
 
-    /// A remark that may come up at every gather. `key` is the same each time, though `text` has numbers.
+    /// A remark that may come at every gather. `key` is the same each time, even if `text` holds numbers that change.
     pub fn remark(&mut self, level: Level, key: &str, text: &str) {
         self.log.repeat(level, key, text);
     }
 
-    /// A remark to make now, repeated or not.
+    /// A remark to log now, even if it was logged before.
     pub fn say(&self, level: Level, text: &str) {
         self.log.say(level, text);
     }
@@ -86,16 +81,17 @@ impl<'a> Accumulator<'a> {
         Mark(self.output.buffer().len())
     }
 
-    /// Drops the metrics added since.
+    /// Drops the metrics added since the mark.
     pub fn rollback(&mut self, mark: Mark) {
         self.output.buffer().truncate(mark.0);
     }
 
-    /// Writes the metrics added so far, so that the next table finds the memory free.
+    /// Writes the metrics added so far, so that their memory is used again.
     ///
     /// # Errors
-    /// When nobody reads stdout any more: the gather is to be given up.
+    /// When stdout is closed: the gather is to be abandoned.
     pub fn flush(&mut self) -> Result<(), OutputError> {
+        self.drop_if_full("this input");
         match self.output.flush() {
             Err(error @ OutputError::Failed(_)) => {
                 self.error(&error.to_string());
@@ -111,57 +107,6 @@ impl<'a> Accumulator<'a> {
         self.log.end_gather();
         self.failed
     }
-}
-
-impl Global {
-    fn write_name(&self, out: &mut Vec<u8>, name: &str) {
-        let name = if self.name_override.is_empty() { name } else { &self.name_override };
-        if self.name_prefix.is_empty() && self.name_suffix.is_empty() {
-            line_protocol::measurement(out, name.as_bytes());
-        } else {
-            let whole = [self.name_prefix.as_str(), name, self.name_suffix.as_str()].concat();
-            line_protocol::measurement(out, whole.as_bytes());
-        }
-    }
-
-    /// Writes the metric's tags and the added ones, which never replace a tag that is there, in one order.
-    fn write_tags(&self, out: &mut Vec<u8>, metric: &Metric<'_>) {
-        let mut added = self.tags.iter().peekable();
-        let mut write = |key: &str, value: &[u8]| {
-            if self.filter.keeps_tag(key) {
-                line_protocol::tag(out, key.as_bytes(), value);
-            }
-        };
-        for &(key, value) in metric.tags {
-            while let Some((added_key, added_value)) = added.next_if(|(added, _)| added.as_str() < key) {
-                write(added_key, added_value.as_bytes());
-            }
-            let same = added.next_if(|(added, _)| added == key);
-            match same {
-                Some((_, added_value)) if value.is_empty() => write(key, added_value.as_bytes()),
-                _ => write(key, value),
-            }
-        }
-        for (key, value) in added {
-            write(key, value.as_bytes());
-        }
-    }
-}
-
-/// Nanoseconds since 1970, rounded half up to a multiple of `precision` as Go's `Time.Round` does.
-fn rounded(now: SystemTime, precision: Duration) -> i128 {
-    let nanoseconds = |duration: Duration| i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
-    let since_1970 = match now.duration_since(UNIX_EPOCH) {
-        Ok(after) => nanoseconds(after),
-        Err(error) => -nanoseconds(error.duration()),
-    };
-    let precision = nanoseconds(precision);
-    if precision <= 1 {
-        return since_1970;
-    }
-    let origin = YEAR_1_TO_1970 * 1_000_000_000;
-    let steps = (since_1970 + origin + precision / 2).div_euclid(precision);
-    steps * precision - origin
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The command line.
 //!
-//! Telegraf's external plugins in Go take `-config FILE -poll_interval 10s`; those spellings, with one dash and
-//! underscores, work as well, so that a command line can be kept.
+//! It also takes the spellings of Telegraf's external plugins in Go (`-config FILE -poll_interval 10s`), so that the
+//! `command` of `inputs.execd` can be kept.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use thiserror::Error;
 
 use crate::config::duration::GoDuration;
 use crate::line_protocol::Unsigned;
+use crate::quote::quote;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -28,30 +30,36 @@ Options:
   --influx-uint-support   write unsigned integers as 123u instead of 123i
   --sample-config         print the sample configuration
   --sources               print which sources work on this host
+  --check                 check the configuration and print what it would gather
   --debug                 write debug log lines too
   --version               print the version
   --help                  print this help
 ";
 
-/// What is to be done.
+/// The flags whose value may be the next argument.
+const WITH_VALUE: [&str; 2] = ["--config", "--poll-interval"];
+
+/// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Gather, once or at each trigger.
     Run(Run),
-    /// Print a text and exit.
+    /// Check the configuration and print what it would gather.
+    Check(Run),
+    /// Print a text.
     Print(&'static str),
-    /// Print the sources and whether they work.
+    /// Print which sources work.
     Sources,
 }
 
 /// How to gather.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// The configuration file; `None`: the built-in one.
+    /// The configuration file; `None` for the built-in configuration.
     pub config: Option<PathBuf>,
     /// Gather once instead of at each trigger.
     pub once: bool,
-    /// The internal timer.
+    /// The interval of the internal timer.
     pub poll_interval: Option<Duration>,
     /// How unsigned fields are written.
     pub unsigned: Unsigned,
@@ -59,15 +67,15 @@ pub struct Run {
     pub debug: bool,
 }
 
-/// A command line that cannot be followed.
+/// What is wrong with the command line.
 #[derive(Debug, Error)]
 #[error("{0} (see --help)")]
 pub struct UsageError(String);
 
-/// Reads the arguments behind the program's name.
+/// Parses the arguments, without the name of the program.
 ///
 /// # Errors
-/// At the first one that is not known, or a value that is missing or not allowed.
+/// When a flag is unknown, or its value is missing or not allowed.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     sample: &'static str,
@@ -75,31 +83,40 @@ pub fn parse(
 ) -> Result<Action, UsageError> {
     let mut run =
         Run { config: None, once: false, poll_interval: None, unsigned: Unsigned::Clamped, debug: false };
-    let mut timer = true;
+    let (mut timer, mut check) = (true, false);
     let mut print = None;
-    let mut parser = Parser::from_args(arguments.into_iter().map(long_spelling));
+    let mut parser = Parser::from_args(long_spellings(arguments));
     while let Some(argument) = parser.next().map_err(fault)? {
-        match argument {
-            Arg::Long("config") => run.config = Some(parser.value().map_err(fault)?.into()),
-            Arg::Long("once") => run.once = true,
-            Arg::Long("poll-interval") => {
+        let name = match argument {
+            Arg::Long(name) => name.to_owned(),
+            Arg::Short('h') => String::from("help"),
+            other => return Err(fault(other.unexpected())),
+        };
+        match name.as_str() {
+            "config" => run.config = Some(parser.value().map_err(fault)?.into()),
+            "poll-interval" => {
                 run.poll_interval = Some(interval(&parser.value().map_err(fault)?.string().map_err(fault)?)?);
             }
-            Arg::Long("poll-interval-disabled") => timer = false,
-            Arg::Long("influx-uint-support") => run.unsigned = Unsigned::Native,
-            Arg::Long("debug") => run.debug = true,
-            Arg::Long("sources") => print = Some(Action::Sources),
-            Arg::Long("sample-config") => print = Some(Action::Print(sample)),
-            Arg::Long("version") => print = Some(Action::Print(version)),
-            Arg::Long("help") | Arg::Short('h') => print = Some(Action::Print(HELP)),
-            other => return Err(fault(other.unexpected())),
+            "poll-interval-disabled" => timer = !switch(&name, &mut parser)?,
+            "influx-uint-support" => {
+                let native = switch(&name, &mut parser)?;
+                run.unsigned = if native { Unsigned::Native } else { Unsigned::Clamped };
+            }
+            "once" => run.once = switch(&name, &mut parser)?,
+            "debug" => run.debug = switch(&name, &mut parser)?,
+            "check" => check = switch(&name, &mut parser)?,
+            "sources" => print = switch(&name, &mut parser)?.then_some(Action::Sources),
+            "sample-config" => print = switch(&name, &mut parser)?.then_some(Action::Print(sample)),
+            "version" => print = switch(&name, &mut parser)?.then_some(Action::Print(version)),
+            "help" => print = switch(&name, &mut parser)?.then_some(Action::Print(HELP)),
+            _ => return Err(fault(Arg::Long(&name).unexpected())),
         }
     }
     run.poll_interval = run.poll_interval.filter(|_| timer);
-    Ok(print.unwrap_or(Action::Run(run)))
+    Ok(print.unwrap_or(if check { Action::Check(run) } else { Action::Run(run) }))
 }
 
-/// lexopt's messages quote what came from outside.
+/// lexopt quotes what came from outside.
 #[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]
 fn fault(error: lexopt::Error) -> UsageError {
     UsageError(error.to_string())
@@ -114,23 +131,41 @@ fn interval(text: &str) -> Result<Duration, UsageError> {
     Ok(interval)
 }
 
-/// `-poll_interval` as `--poll-interval`. A single letter, a value and what is not UTF-8 stay as they are.
+/// The value of a flag that is true or false: true without one, else as Go's `strconv.ParseBool` reads it.
+fn switch(name: &str, parser: &mut Parser) -> Result<bool, UsageError> {
+    let Some(value) = parser.optional_value() else { return Ok(true) };
+    match value.as_bytes() {
+        b"1" | b"t" | b"T" | b"true" | b"TRUE" | b"True" => Ok(true),
+        b"0" | b"f" | b"F" | b"false" | b"FALSE" | b"False" => Ok(false),
+        other => Err(UsageError(format!("--{name}: allowed is true or false, not {}", quote(other)))),
+    }
+}
+
+/// Writes Go's `-poll_interval` as `--poll-interval`. Values stay as they are.
+fn long_spellings(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut is_value = false;
+    let spelled = arguments.into_iter().map(|argument| {
+        if is_value {
+            is_value = false;
+            return argument;
+        }
+        let argument = long_spelling(argument);
+        is_value = WITH_VALUE.iter().any(|flag| argument == *flag);
+        argument
+    });
+    spelled.collect()
+}
+
+/// A single letter, and anything that is no flag, stays as it is.
 fn long_spelling(argument: OsString) -> OsString {
-    let Some(text) = argument.to_str() else { return argument };
-    let Some(name) = text.strip_prefix("--").or_else(|| text.strip_prefix('-')) else { return argument };
-    let (name, value) = match name.split_once('=') {
-        Some((name, value)) => (name, Some(value)),
-        None => (name, None),
-    };
-    if name.len() < 2 || !name.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_".contains(&byte)) {
+    let bytes = argument.as_bytes();
+    let Some(flag) = bytes.strip_prefix(b"--").or_else(|| bytes.strip_prefix(b"-")) else { return argument };
+    let (name, value) = flag.split_at(memchr::memchr(b'=', flag).unwrap_or(flag.len()));
+    if name.len() < 2 || !name.iter().all(|byte| byte.is_ascii_lowercase() || b"-_".contains(byte)) {
         return argument;
     }
-    let mut spelled = format!("--{}", name.replace('_', "-"));
-    if let Some(value) = value {
-        spelled.push('=');
-        spelled.push_str(value);
-    }
-    spelled.into()
+    let name: Vec<u8> = name.iter().map(|&byte| if byte == b'_' { b'-' } else { byte }).collect();
+    OsString::from_vec([b"--", name.as_slice(), value].concat())
 }
 
 #[cfg(test)]

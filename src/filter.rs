@@ -15,39 +15,39 @@ mod tests;
 
 /// The filter's options as the configuration has them. As in Telegraf, an empty list or table does not filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FilterOptions {
+pub(crate) struct FilterOptions {
     /// Only metrics with one of these names.
-    pub namepass: Vec<String>,
+    pub(crate) namepass: Vec<String>,
     /// No metric with one of these names.
-    pub namedrop: Vec<String>,
+    pub(crate) namedrop: Vec<String>,
     /// The characters that `*` and `?` of `namepass` do not match.
-    pub namepass_separator: String,
+    pub(crate) namepass_separator: String,
     /// The characters that `*` and `?` of `namedrop` do not match.
-    pub namedrop_separator: String,
+    pub(crate) namedrop_separator: String,
     /// Only fields with one of these keys.
-    pub fieldinclude: Vec<String>,
+    pub(crate) fieldinclude: Vec<String>,
     /// No field with one of these keys.
-    pub fieldexclude: Vec<String>,
+    pub(crate) fieldexclude: Vec<String>,
     /// Only tags with one of these keys.
-    pub taginclude: Vec<String>,
+    pub(crate) taginclude: Vec<String>,
     /// No tag with one of these keys.
-    pub tagexclude: Vec<String>,
+    pub(crate) tagexclude: Vec<String>,
     /// Only metrics that match one of these entries: a tag and its values. An entry without values never matches.
-    pub tagpass: Vec<(String, Vec<String>)>,
+    pub(crate) tagpass: Vec<(String, Vec<String>)>,
     /// No metric that matches one of these entries.
-    pub tagdrop: Vec<(String, Vec<String>)>,
+    pub(crate) tagdrop: Vec<(String, Vec<String>)>,
 }
 
 /// An option of the filter that holds an entry which is not a glob.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{key}{}: {cause}", tag.as_ref().map(|tag| format!(".{tag}")).unwrap_or_default())]
-pub struct FilterError {
+pub(crate) struct FilterError {
     /// The option's name.
-    pub key: &'static str,
+    pub(crate) key: &'static str,
     /// The tag, where the option is a table of tags.
-    pub tag: Option<String>,
+    pub(crate) tag: Option<String>,
     /// The entry, and what is wrong with it.
-    pub cause: GlobError,
+    pub(crate) cause: GlobError,
 }
 
 /// A compiled filter. The default keeps everything.
@@ -78,7 +78,7 @@ impl Filter {
     ///
     /// # Errors
     /// The first option that holds an entry which is not a glob.
-    pub fn compile(options: &FilterOptions) -> Result<Self, FilterError> {
+    pub(crate) fn compile(options: &FilterOptions) -> Result<Self, FilterError> {
         let globs = |key, list: &[String], separators: &str| {
             Globs::compile(list, separators).map_err(|cause| FilterError { key, tag: None, cause })
         };
@@ -109,22 +109,19 @@ impl Filter {
     }
 
     /// Whether the metric, as it was gathered, is written at all.
-    #[must_use]
-    pub fn selects(&self, metric: &Metric) -> bool {
+    pub(crate) fn selects(&self, metric: &Metric) -> bool {
         self.name.keeps(metric.name)
             && (self.tagpass.is_empty() || self.tagpass.iter().any(|entry| entry.matches(metric)))
             && !self.tagdrop.iter().any(|entry| entry.matches(metric))
     }
 
     /// Whether a field with this key stays in the metric.
-    #[must_use]
-    pub fn keeps_field(&self, key: &str) -> bool {
+    pub(crate) fn keeps_field(&self, key: &str) -> bool {
         self.field.keeps(key)
     }
 
     /// Whether a tag with this key stays in the metric.
-    #[must_use]
-    pub fn keeps_tag(&self, key: &str) -> bool {
+    pub(crate) fn keeps_tag(&self, key: &str) -> bool {
         self.tag.keeps(key)
     }
 }

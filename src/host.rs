@@ -88,6 +88,12 @@ impl Host {
         }
     }
 
+    /// `HOST_SYS`, else `/sys`.
+    #[must_use]
+    pub fn sys(&self) -> &Path {
+        &self.sys
+    }
+
     /// The directory with one entry per interface.
     #[must_use]
     pub fn class_net(&self) -> PathBuf {

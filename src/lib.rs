@@ -6,9 +6,9 @@
 pub mod accumulator;
 pub mod agent;
 pub mod cli;
-pub mod command;
+mod command;
 pub mod config;
-pub mod file;
+mod file;
 pub mod filter;
 pub mod host;
 pub mod inputs;
@@ -16,12 +16,17 @@ pub mod line_protocol;
 pub mod lines;
 pub mod logger;
 pub mod metric;
-#[cfg(target_os = "linux")]
+mod metric_writer;
 pub mod netlink;
-pub mod netstat;
-pub mod number;
+mod netstat;
+mod number;
+pub mod os_error;
 pub mod output;
-pub mod platform;
-pub mod program;
+mod platform;
+mod program;
 pub mod quote;
 pub mod trigger;
+
+#[cfg(test)]
+#[path = "../tests/support/skip.rs"]
+mod skip;

@@ -1,65 +1,63 @@
-//! Flags, configuration, run, exit code; nothing else.
+//! Flags, configuration, run, exit code.
 
-use std::io::Write;
+use std::error::Error;
+use std::io::{ErrorKind, IsTerminal, Result as IoResult, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use telegraf_execd_network::agent::{Agent, Plugin};
+use telegraf_execd_network::agent::{self, Agent, Plugin};
 use telegraf_execd_network::cli::{self, Action, Run};
-use telegraf_execd_network::config;
 use telegraf_execd_network::inputs::{self, Environment};
 use telegraf_execd_network::logger::{Level, Logger};
 use telegraf_execd_network::output::Output;
 use telegraf_execd_network::trigger::{self, Signals, Timer, Triggers};
+use telegraf_execd_network::{config, os_error};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 const VERSION: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n");
+/// How long the process outlives its last message. Telegraf may lose the output of a process that ends at once.
+const LINGER: Duration = Duration::from_millis(100);
 
-type Failure = Box<dyn std::error::Error>;
+type Outcome = Result<ExitCode, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    // Before anything else: without a handler, a trigger that comes early would kill the process.
+    // First of all: a signal that arrives while there is no handler ends the process.
     let signals = Signals::install();
-    start(signals).unwrap_or_else(|error| {
-        Logger::new(NAME, Level::Info).say(Level::Error, &error.to_string());
+    let action = cli::parse(std::env::args_os().skip(1), config::SAMPLE, VERSION);
+    let by_hand = matches!(action, Ok(Action::Check(_) | Action::Run(Run { once: true, .. })));
+    action.map_err(Into::into).and_then(|action| start(action, signals)).unwrap_or_else(|error| {
+        let text = error.downcast_ref().map_or_else(|| error.to_string(), os_error::text);
+        Logger::new(NAME, Level::Info).say(Level::Error, &text);
+        if !by_hand && !std::io::stderr().is_terminal() {
+            sleep(LINGER);
+        }
         ExitCode::from(2)
     })
 }
 
-fn start(signals: std::io::Result<Signals>) -> Result<ExitCode, Failure> {
+fn start(action: Action, signals: IoResult<Signals>) -> Outcome {
     let environment = Environment::of_process();
-    match cli::parse(std::env::args_os().skip(1), config::SAMPLE, VERSION)? {
-        Action::Print(text) => print(text),
-        Action::Sources => print(&(inputs::sources(&environment).join("\n") + "\n")),
-        Action::Run(run) => gather(&run, &environment, signals?),
-    }
-}
-
-/// Prints for a person or a script; a reader that has seen enough (`| head`) is no error.
-fn print(text: &str) -> Result<ExitCode, Failure> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
-    }
-}
-
-fn gather(run: &Run, environment: &Environment, signals: Signals) -> Result<ExitCode, Failure> {
     let triggers = Arc::new(Triggers::default());
-    let end = {
-        let children = environment.children.clone();
-        move || {
-            children.close();
-            std::process::exit(0)
-        }
+    let children = environment.children.clone();
+    let end = move || {
+        children.close();
+        std::process::exit(0)
     };
-    trigger::spawn_signals(&triggers, signals, end.clone())?;
-    let plugins = plugins(run, environment)?;
+    trigger::spawn_signals(&triggers, signals?, end.clone())?;
+    let run = match action {
+        Action::Print(text) => return print(text),
+        Action::Sources => return print(&(inputs::sources(&environment).join("\n") + "\n")),
+        Action::Check(run) => return print(&agent::describe(&plugins(&run, &environment)?)),
+        Action::Run(run) => run,
+    };
+    let plugins = plugins(&run, &environment)?;
     let output = Output::new(std::io::stdout().as_fd().try_clone_to_owned()?);
     let mut agent = Agent { plugins, output, unsigned: run.unsigned };
     if run.once {
-        // A reader that is gone has seen enough.
+        // It is no error if nobody reads stdout any more.
         return Ok(ExitCode::from(u8::from(agent.gather().unwrap_or(false))));
     }
     trigger::spawn_stdin(&triggers, end)?;
@@ -67,15 +65,16 @@ fn gather(run: &Run, environment: &Environment, signals: Signals) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-fn plugins(run: &Run, environment: &Environment) -> Result<Vec<Plugin>, Failure> {
-    let (file, text) = match &run.config {
-        None => (config::BUILT_IN.to_owned(), config::SAMPLE.to_owned()),
-        Some(path) => (path.display().to_string(), config::read_file(path)?),
-    };
-    let lookup = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+/// It is no error if the reader, for instance `head`, has seen enough.
+fn print(text: &str) -> Outcome {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn plugins(run: &Run, environment: &Environment) -> Result<Vec<Plugin>, Box<dyn Error>> {
     let threshold = if run.debug { Level::Debug } else { Level::Info };
     let environment = &Environment { once: run.once, ..environment.clone() };
-    let sections = config::parse(&file, &text, &inputs::known(), &lookup)?;
-    let plugin = |section| Plugin::new(section, environment, threshold).map_err(Failure::from);
-    sections.into_iter().map(plugin).collect()
+    Ok(Plugin::load(run.config.as_deref(), environment, threshold)?)
 }

@@ -1,4 +1,4 @@
-//! A program on PATH, run for the lines that it prints.
+//! Runs a program from PATH and splits its output into lines.
 
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -8,27 +8,26 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use crate::command::{Children, Command, CommandError, find_program};
+use crate::command::{Children, Command, CommandError, Failure, find_program};
 use crate::lines::Lines;
-use crate::quote::quote;
 
-/// Why a run gave no output to rely on. The text is one line that names the command.
-#[derive(Debug, PartialEq, Eq, Error)]
-pub enum RunError {
-    /// The program is not there, or cannot be started.
-    #[error("{0}")]
-    Missing(String),
-    /// It ran and failed.
-    #[error("{0}")]
-    Failed(String),
+/// Why a run gave no complete output. The text is one line: the command, the cause, and what the program wrote to stderr.
+#[derive(Debug, Error)]
+pub(crate) enum RunError {
+    /// The program is not installed, or is a file that cannot be executed.
+    #[error(transparent)]
+    Missing(Failure),
+    /// This run failed; the next one may succeed.
+    #[error(transparent)]
+    Failed(Failure),
 }
 
-/// Takes a line of the output, `None` in the place of one that is too long; an error ends the run.
-pub type Each<'a> = dyn FnMut(Option<&[u8]>) -> Result<(), String> + 'a;
+/// Takes the next line of the output, or `None` for a line that is too long; an error ends the run.
+pub(crate) type OnLine<'a> = dyn FnMut(Option<&[u8]>) -> Result<(), String> + 'a;
 
-/// A program on PATH, looked up again only after it failed.
+/// A program on PATH. It is looked up for the first run, and again after a failed one.
 #[derive(Debug)]
-pub struct Program {
+pub(crate) struct Program {
     name: &'static str,
     path: OsString,
     found: Option<PathBuf>,
@@ -37,23 +36,24 @@ pub struct Program {
 
 impl Program {
     /// The program `name`, to be found in the absolute entries of `path`.
-    #[must_use]
-    pub fn new(name: &'static str, path: &OsStr, children: Arc<Children>) -> Self {
+    pub(crate) fn new(name: &'static str, path: &OsStr, children: Arc<Children>) -> Self {
         Self { name, path: path.to_owned(), found: None, children }
     }
 
-    /// Runs it to its end, `deadline` at the latest. `each` gets every line of its stdout as it arrives, `None`
-    /// in the place of one that is too long. The child's environment holds nothing but `PATH` and `LC_ALL=C`:
-    /// no `LIBXO_OPTIONS`, which turns the output of FreeBSD's netstat into JSON.
+    /// Runs the program to its end, or until `deadline`, and hands each line of its stdout to `on_line` as it arrives.
+    ///
+    /// The child's environment is `PATH` and `LC_ALL=C`: with `LIBXO_OPTIONS`, for instance, FreeBSD's netstat would
+    /// print JSON.
     ///
     /// # Errors
-    /// When it is not there, does not end well, in time and within `limit` bytes, or `each` rejects a line.
-    pub fn run(
+    /// When the program is missing, fails, does not end before `deadline` or prints more than `limit` bytes, and when
+    /// `on_line` does.
+    pub(crate) fn run(
         &mut self,
         args: &[&str],
         deadline: Instant,
         limit: u64,
-        each: &mut Each<'_>,
+        on_line: &mut OnLine<'_>,
     ) -> Result<(), RunError> {
         let program = match self.found.take() {
             Some(program) => program,
@@ -65,43 +65,36 @@ impl Program {
             let mut accepted = Ok(());
             lines.feed(chunk, &mut |line| {
                 if accepted.is_ok() {
-                    accepted = each(line);
+                    accepted = on_line(line);
                 }
             });
             accepted
         };
-        self.children
-            .run(&command, deadline, limit, &mut on_output)
-            .map_err(|error| self.describe(args, &error))?;
-        let mut accepted = Ok(());
-        lines.finish(&mut |line| accepted = each(line));
-        accepted.map_err(|error| self.describe(args, &CommandError::Rejected(error)))?;
+        let mut outcome = self.children.run(&command, deadline, limit, &mut on_output);
+        if outcome.is_ok() {
+            lines.finish(&mut |line| outcome = on_line(line).map_err(CommandError::Rejected));
+        }
+        outcome.map_err(|cause| failed(command_line(self.name, args), cause))?;
         self.found = Some(program);
         Ok(())
     }
+}
 
-    fn describe(&self, args: &[&str], error: &CommandError) -> RunError {
-        let said = match error.stderr().trim_ascii() {
-            b"" => String::new(),
-            stderr => format!(": {}", quote(stderr)),
-        };
-        let text = format!("{} {error}{said}", command_line(self.name, args));
-        match error {
-            CommandError::Start(error) if is_missing(error) => RunError::Missing(text),
-            _ => RunError::Failed(text),
+/// Tells a program that cannot be executed from other failures, such as a limit of this process that may be lifted.
+fn failed(command: String, cause: CommandError) -> RunError {
+    let missing = match &cause {
+        CommandError::Start(error) => {
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
+                || error.raw_os_error() == Some(nix::libc::ENOEXEC)
         }
-    }
+        _ => false,
+    };
+    let failure = Failure { command, cause };
+    if missing { RunError::Missing(failure) } else { RunError::Failed(failure) }
 }
 
-/// Whether the program itself is at fault, and not a limit of this process that may be lifted.
-fn is_missing(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
-        || error.raw_os_error() == Some(nix::libc::ENOEXEC)
-}
-
-/// A command as a user would type it, for messages.
-#[must_use]
-pub fn command_line(name: &str, args: &[&str]) -> String {
+/// A command as a user would type it.
+pub(crate) fn command_line(name: &str, args: &[&str]) -> String {
     std::iter::once(name).chain(args.iter().copied()).collect::<Vec<_>>().join(" ")
 }
 

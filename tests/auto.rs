@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Stdio};
 
+use crate::support::needs::needs_sock_diag;
 use crate::support::{fake, plugin, preload, skipped, write};
 
 /// The second input's metric shows that the first has gathered.
@@ -53,6 +54,9 @@ fn log_with(directory: &Path, environment: &[(&str, &Path)], between: &[&dyn Fn(
 
 #[test]
 fn one_that_cannot_start_is_passed_over() {
+    if !needs_sock_diag() {
+        return;
+    }
     let directory = tempfile::tempdir().expect("a temporary directory");
     fake(directory.path(), "ss", "");
     // It is there, so it is chosen; but it cannot be started.
@@ -71,6 +75,9 @@ fn one_that_cannot_start_is_passed_over() {
 
 #[test]
 fn another_choice_is_said() {
+    if !needs_sock_diag() {
+        return;
+    }
     let directory = tempfile::tempdir().expect("a temporary directory");
     let table = "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'";
     let install = || fake(directory.path(), "ss", table);
@@ -78,12 +85,15 @@ fn another_choice_is_said() {
     let log = log(directory.path(), &[&install, &|| {}, &remove]);
     let [first, second] = log.as_slice() else { panic!("{log:#?}") };
     assert_eq!(first, "I! [inputs.socketstat] sockets are read from source ss");
-    let expected = "I! [inputs.socketstat] sockets are read from source netlink (ss: no program ss on PATH";
+    let expected = "I! [inputs.socketstat] sockets are read from source netlink (ss: ss not found on PATH";
     assert!(second.starts_with(expected), "{second}");
 }
 
 #[test]
 fn one_that_fails_in_three_gathers_in_a_row_is_passed_over() {
+    if !needs_sock_diag() {
+        return;
+    }
     let directory = tempfile::tempdir().expect("a temporary directory");
     fake(directory.path(), "ss", "echo 'not ss'");
     let log = log(directory.path(), &[&|| {}, &|| {}, &|| {}, &|| {}, &|| {}]);
@@ -119,9 +129,12 @@ int socket(int family, int type, int protocol) {
     fake(directory.path(), "ss", "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'");
     let library = library.path().join("family.so");
     let log = log_with(directory.path(), &[("LD_PRELOAD", &library)], &[&|| {}, &|| {}]);
-    let [source, counters] = log.as_slice() else { panic!("{log:#?}") };
+    let [source, counters, interfaces] = log.as_slice() else { panic!("{log:#?}") };
     assert_eq!(source, "I! [inputs.socketstat] sockets are read from source ss");
     assert!(
         counters.starts_with("I! [inputs.socketstat] ss: cannot use netlink, so there are no TCP counters")
     );
+    let expected =
+        "I! [inputs.net] interfaces are read from source procfs (netlink: cannot list the interfaces: ";
+    assert!(interfaces.starts_with(expected), "{interfaces}");
 }

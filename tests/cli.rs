@@ -1,19 +1,30 @@
 //! The command line: flags, Go's spellings of them, and exit codes.
 
 use crate::support;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Runs the plugin with these arguments, an empty PATH and recorded `/proc` and `/sys`.
-fn run(arguments: &[&str]) -> Output {
+/// The plugin with these arguments, an empty PATH and recorded `/proc` and `/sys`.
+fn command(arguments: &[&str]) -> Command {
     let recorded = Path::new(ROOT).join("fixtures/net-kernel-6.18");
     let mut plugin = support::plugin();
     plugin.args(arguments).stdin(Stdio::null());
     plugin.env("HOST_PROC", recorded.join("proc")).env("HOST_SYS", recorded.join("sys"));
-    plugin.output().expect("the plugin runs")
+    plugin
+}
+
+fn run(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the plugin runs")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -65,6 +76,8 @@ fn version_and_help_go_to_stdout() {
             "--poll-interval",
             "--influx-uint-support",
             "--sample-config",
+            "--sources",
+            "--check",
             "--debug",
             "--version",
             "--help",
@@ -100,6 +113,188 @@ fn go_spellings_are_taken() {
         assert_eq!(metrics(&output), metrics(&long), "{arguments:?}: {}", text(&output.stderr));
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
     }
+}
+
+/// A value is a file name or a duration: underscores and a dash at its start belong to it.
+#[test]
+fn values_are_taken_as_they_are() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    support::write(dir.path(), "-my_file", "[[inputs.net]]\n  interfaces = [\"veth0\"]\n");
+    for arguments in [
+        ["-config", "-my_file"].as_slice(),
+        &["--config", "-my_file"],
+        &["-config=-my_file"],
+        &["--config=-my_file"],
+    ] {
+        let output = command(arguments).arg("--once").current_dir(&dir).output().expect("the plugin runs");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        assert!(output.stdout.starts_with(b"net,interface=veth0 "), "{arguments:?}");
+    }
+    let file = dir.path().join(OsStr::from_bytes(b"\xff_file"));
+    fs::copy(dir.path().join("-my_file"), file).expect("the file can be copied");
+    for flag in [b"-config=\xff_file", b"--config=\xff_file".as_slice()] {
+        let output = command(&["--once"]).arg(OsStr::from_bytes(flag)).current_dir(&dir).output();
+        assert_eq!(output.expect("the plugin runs").status.code(), Some(0), "{}", flag.escape_ascii());
+    }
+}
+
+/// As strconv.ParseBool of Go reads them.
+#[test]
+fn switches_take_a_value_as_in_go() {
+    let config = format!("{ROOT}/fixtures/net-kernel-6.18/plugin.conf");
+    let unsigned = |value: &str| {
+        let output = run(&["--once", "--config", &config, &format!("-influx_uint_support{value}")]);
+        assert_eq!(output.status.code(), Some(0), "{value}: {}", text(&output.stderr));
+        text(&output.stdout).contains("u,")
+    };
+    for value in ["", "=1", "=t", "=T", "=true", "=TRUE", "=True"] {
+        assert!(unsigned(value), "{value}");
+    }
+    for value in ["=0", "=f", "=F", "=false", "=FALSE", "=False"] {
+        assert!(!unsigned(value), "{value}");
+    }
+    for value in ["=", "=yes", "=tRUE", "=2"] {
+        let output = run(&["--once", &format!("--influx-uint-support{value}")]);
+        assert_eq!(output.status.code(), Some(2), "{value}");
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains("--influx-uint-support") && stderr.contains("true or false"), "{stderr}");
+    }
+}
+
+/// Whatever it waits for, here a reader of its output: SIGINT and SIGTERM end it.
+#[test]
+fn signals_end_what_prints_too() {
+    for flag in ["--sources", "--sample-config", "--check"] {
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            let (_reader, writer) = support::execd::full_pipe();
+            let mut child = command(&[flag]).stdout(writer).spawn().expect("the plugin starts");
+            let pid = Pid::from_raw(child.id().try_into().expect("a process id fits"));
+            support::wait_until("it waits for the reader", || {
+                // Its main thread is in write(1, ...).
+                let call = fs::read_to_string(format!("/proc/{pid}/syscall")).expect("it runs");
+                call.split(' ').nth(1) == Some("0x1")
+            });
+            kill(pid, signal).expect("it can be signalled");
+            let mut status = None;
+            support::wait_until(&format!("{flag} ends by {signal}"), || {
+                status = child.try_wait().expect("it can be waited for");
+                status.is_some()
+            });
+            assert_eq!(status.and_then(|status| status.code()), Some(0), "{flag}, {signal}");
+        }
+    }
+}
+
+/// Telegraf may lose the last line of a process that ends at once: the plugin waits a little, unless somebody reads the
+/// line who is not Telegraf.
+#[test]
+fn a_configuration_error_is_left_time_to_be_read() {
+    let took = |arguments: &[&str]| {
+        let begin = Instant::now();
+        assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
+        begin.elapsed()
+    };
+    let missing = ["--config", "/nonexistent"];
+    for arguments in [&missing[..], &["--nonsense"]] {
+        let shortest = (0..5).map(|_| took(arguments)).min();
+        assert!(shortest >= Some(Duration::from_millis(100)), "{arguments:?}: {shortest:?}");
+    }
+    for flag in ["--once", "--check"] {
+        // A busy machine makes it slower, but not each time.
+        let shortest = (0..50).map(|_| took(&[&missing[..], &[flag]].concat())).min();
+        assert!(shortest < Some(Duration::from_millis(100)), "{flag}: {shortest:?}");
+    }
+}
+
+/// The lines of `--check` for a configuration, on the recorded host without ss.
+fn check(config: &str) -> Output {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    run(&["--check", "--config", &support::write(dir.path(), "plugin.conf", config)])
+}
+
+#[test]
+fn check_says_what_would_be_gathered() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    support::fake(dir.path(), "ss", "echo it ran > \"${0%/*}/ran\"\n");
+    let config = "\
+[[inputs.net]]
+  alias = \"edge\\n\"
+  interfaces = [\"eth*\", \"lo\"]
+  ignore_protocol_stats = true
+[[inputs.socketstat]]
+  protocols = [\"tcp\", \"unix\"]
+  source = \"ss\"
+[[inputs.net]]
+[[inputs.socketstat]]
+  source = \"netstat\"
+";
+    let config = support::write(dir.path(), "plugin.conf", config);
+    let output =
+        command(&["--check", "--config", &config]).env("PATH", dir.path()).output().expect("the plugin runs");
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    let stdout = text(&output.stdout);
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert_eq!(lines[0], "inputs.net::edge : source procfs, interfaces eth*, lo");
+    assert_eq!(lines[1], "inputs.socketstat: source ss, protocols tcp, unix");
+    assert_eq!(lines[2], "inputs.net: source procfs, interfaces that are up and not loopback, interface=all");
+    let netstat = "inputs.socketstat: protocols tcp, udp: source netstat does not work on this host: ";
+    assert!(lines[3].starts_with(netstat), "{stdout}");
+    assert_eq!(lines[4], "4 inputs, sources procfs and ss, 1 input without a working source");
+    assert_eq!(lines.len(), 5);
+    assert!(!dir.path().join("ran").exists(), "it gathers");
+}
+
+#[test]
+fn check_counts_the_inputs() {
+    let one = check("[[inputs.net]]\n");
+    assert_eq!(one.status.code(), Some(0));
+    assert!(text(&one.stdout).ends_with("\n1 input, source procfs\n"), "{}", text(&one.stdout));
+    let none = check("[[inputs.socketstat]]\n  source = \"ss\"\n");
+    assert_eq!(none.status.code(), Some(0));
+    assert!(text(&none.stdout).contains("iproute2"), "{}", text(&none.stdout));
+    assert!(text(&none.stdout).ends_with("\n1 input without a working source\n"), "{}", text(&none.stdout));
+}
+
+#[test]
+fn check_says_what_is_wrong_in_the_configuration() {
+    for (config, complaint) in [
+        (
+            "[[inputs.net]]\n  interfacs = [\"lo\"]\n",
+            "/plugin.conf:2: inputs.net.interfacs: unknown option; did you mean",
+        ),
+        ("", "no input is configured"),
+        (
+            "[[inputs.socketstat]]\n  source = \"tcpdump\"\n",
+            "/plugin.conf:2: inputs.socketstat.source: unknown source",
+        ),
+    ] {
+        let output = check(config);
+        let stderr = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{config}: {stderr}");
+        assert!(stderr.starts_with("E! ") && stderr.contains(complaint), "{stderr}");
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let name = dir.path().to_str().expect("temporary paths are UTF-8");
+    for (path, complaint) in [(name.to_owned(), "Is a directory"), (format!("{name}/none"), "No such file")] {
+        let output = run(&["--check", "--config", &path]);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        let expected =
+            format!("E! [telegraf-execd-network] {path}: cannot read the configuration: {complaint}");
+        assert!(stderr.starts_with(&expected), "{stderr}");
+    }
+}
+
+#[test]
+fn check_of_a_file_without_permission() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let config = support::write(dir.path(), "plugin.conf", "[[inputs.net]]\n");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o200)).expect("the file is ours");
+    let mut plugin = support::unprivileged::unprivileged(dir.path());
+    let output = plugin.args(["--check", "--config", &config]).output().expect("the plugin runs");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("cannot read the configuration: Permission denied"), "{stderr}");
 }
 
 #[test]

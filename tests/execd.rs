@@ -41,6 +41,25 @@ fn every_newline_and_signal_is_a_gather() {
     assert_eq!(seen.len(), 8, "each gather has its own time: {seen:#?}");
 }
 
+/// A newline is seen wherever it stands in what one read returns.
+#[test]
+fn a_newline_behind_other_bytes_in_one_write() {
+    for before in [0, 4095, 4096, 6000, 8191, 8192, 20_000] {
+        let dir = dir();
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
+        let mut writer = File::from(writer);
+        let input = [vec![b'x'; before], b"\n".to_vec()].concat();
+        writer.write_all(&input).expect("it fits into the pipe");
+        let mut plugin = command(dir.path(), NET);
+        plugin.stdin(reader);
+        let plugin = Execd::spawn(plugin);
+        let line = plugin.stdout.recv_timeout(Duration::from_secs(20));
+        assert!(line.is_ok_and(|line| line.starts_with("net,")), "{before} bytes before the newline");
+        drop(writer);
+        assert_eq!(plugin.finish().0.code(), Some(0));
+    }
+}
+
 #[test]
 fn triggers_during_a_gather_make_one_more() {
     let dir = dir();

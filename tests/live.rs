@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::support;
+use crate::support::needs::{needs, needs_sock_diag};
 use crate::support::reference::{self, Row};
 use crate::support::write;
 use crate::support::zoo::Zoo;
@@ -34,7 +35,7 @@ fn shown(protocol: Protocol) -> Vec<String> {
 
 #[test]
 fn series_equal_what_ss_shows() {
-    if !support::namespace::enter() {
+    if !needs(&["ss"]) || !needs_sock_diag() || !support::namespace::enter() {
         return;
     }
     let mut zoo = Zoo::new();

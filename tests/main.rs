@@ -11,6 +11,7 @@ mod support;
 mod auto;
 mod cli;
 mod fixtures;
+mod man;
 #[cfg(all(target_os = "linux", target_endian = "little"))]
 mod netlink_replay;
 #[cfg(target_os = "linux")]
@@ -33,6 +34,8 @@ mod soak;
 
 // In a network namespace.
 #[cfg(target_os = "linux")]
+mod exact;
+#[cfg(target_os = "linux")]
 mod interfaces;
 #[cfg(target_os = "linux")]
 mod live;
@@ -54,7 +57,7 @@ fn every_file_here_is_a_module() {
     for entry in std::fs::read_dir(here).expect("tests/ can be listed") {
         let name = entry.expect("tests/ can be listed").file_name();
         let name = name.to_str().expect("names are UTF-8");
-        if let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") {
+        if let Some(module) = name.strip_suffix(".rs").filter(|name| !["main", "skipped"].contains(name)) {
             let line = format!("\nmod {module};\n");
             assert!(include_str!("main.rs").contains(&line), "tests/main.rs does not list {name}");
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use nix::sys::socket::SockProtocol;
 
 use crate::support;
+use crate::support::needs::{needs, needs_sock_diag};
 use crate::support::reference::{self, Row};
 use crate::support::zoo::Zoo;
 use telegraf_execd_network::inputs::socketstat::interfaces::Names;
@@ -56,7 +57,7 @@ fn distinct(rows: &[Row], key: &str) -> Vec<String> {
 
 #[test]
 fn netlink_lists_what_ss_lists() {
-    if !support::namespace::enter() {
+    if !needs(&["ss"]) || !needs_sock_diag() || !support::namespace::enter() {
         return;
     }
     let mut zoo = Zoo::new();

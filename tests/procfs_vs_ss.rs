@@ -6,6 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::support;
+use crate::support::needs::{needs, needs_sock_diag};
 use crate::support::reference::{self, Row};
 use crate::support::zoo::Zoo;
 use telegraf_execd_network::inputs::socketstat::interfaces::Names;
@@ -56,7 +57,7 @@ fn recorded_tables_give_what_ss_printed_then() {
 
 #[test]
 fn the_tables_hold_what_ss_lists() {
-    if !support::namespace::enter() {
+    if !needs(&["ss"]) || !needs_sock_diag() || !support::namespace::enter() {
         return;
     }
     let mut zoo = Zoo::new();

@@ -1,5 +1,5 @@
-//! The documents against the program: what the README says of flags, options, metrics and messages is what the binary has,
-//! and what it says to type works.
+//! The documents against the program: what the README and docs/ say of flags, options, metrics and messages is what the
+//! binary has, and the commands and configurations in them work.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,6 +21,19 @@ fn read(name: &str) -> String {
 
 fn readme() -> String {
     read("README.md")
+}
+
+/// The README, docs/ and the documents beside the README, each with its path below the root.
+fn documents() -> Vec<(String, String)> {
+    let entries = fs::read_dir(Path::new(ROOT).join("docs")).expect("docs/ can be read");
+    let names = entries.map(|entry| entry.expect("docs/ can be read").file_name());
+    let mut paths: Vec<String> = names
+        .map(|name| format!("docs/{}", name.to_str().expect("a plain name")))
+        .filter(|path| Path::new(path).extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    assert!(paths.len() >= 8, "{paths:?}");
+    paths.extend(["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(str::to_owned));
+    paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
 }
 
 /// The chapter `## title`, without its heading. In a block of code, `## ` is no heading.
@@ -92,7 +105,7 @@ fn the_sample_holds_every_option_and_each_is_valid() {
     assert_eq!(sections.len(), inputs::known().len());
     for known in inputs::known() {
         let section = sections.iter().find(|section| section.starts_with(known.name)).expect("its section");
-        let missing = known.options.iter().copied().filter(|option| {
+        let missing = (known.options)().iter().copied().filter(|option| {
             !section
                 .lines()
                 .any(|line| line.trim_start_matches(['#', ' ']).starts_with(&format!("{option} =")))
@@ -115,31 +128,28 @@ fn every_flag_is_documented() {
     let options = cli::HELP.split_once("Options:").expect("a list of options").1;
     let flags: BTreeSet<&str> = options.lines().filter_map(|line| Some(flags.find(line)?.as_str())).collect();
     assert!(flags.contains("--config FILE") && flags.contains("--once"), "{flags:?}");
-    let readme = readme();
-    assert_eq!(undocumented(&chapter(&readme, "Command line"), flags), [""; 0]);
+    let documented = read("docs/configuration.md");
+    assert_eq!(undocumented(&chapter(&documented, "Command line"), flags), [""; 0]);
 }
 
 #[test]
 fn every_option_is_documented() {
-    let readme = readme();
-    let global = chapter(&readme, "Global configuration options");
-    assert_eq!(undocumented(&global, config::GLOBAL_OPTIONS.iter().copied()), [""; 0]);
-    let configuration = chapter(&readme, "Configuration");
+    let documented = read("docs/configuration.md");
+    let global = chapter(&documented, "Global configuration options");
+    assert_eq!(undocumented(&global, config::global_options().iter().copied()), [""; 0]);
+    let configuration = chapter(&readme(), "Configure the plugin");
     for known in inputs::known() {
-        for option in known.options {
+        for option in (known.options)() {
             assert!(configuration.contains(&format!("{option} =")), "inputs.{}.{option}", known.name);
         }
     }
-    let listed =
-        readme.contains("`--sources`") && readme.contains("`HOST_PROC`") && readme.contains("`HOST_SYS`");
-    assert!(listed);
+    assert_eq!(undocumented(&read("docs/sources.md"), ["HOST_PROC", "HOST_SYS"]), [""; 0]);
 }
 
 #[test]
 fn every_tag_and_field_of_the_fixtures_is_documented() {
-    let readme = readme();
-    let metrics = chapter(&readme, "Metrics");
-    let (net, sockets) = metrics.split_once("### socketstat").expect("a part for each input");
+    let metrics = read("docs/metrics.md");
+    let (net, sockets) = metrics.split_once("\n## socketstat").expect("a part for each input");
     let mut seen = 0;
     for case in cases() {
         let Ok(lines) = fs::read_to_string(case.join("expected.out")) else { continue };
@@ -166,9 +176,8 @@ fn every_tag_and_field_of_the_fixtures_is_documented() {
 
 #[test]
 fn the_example_output_is_line_protocol_of_these_metrics() {
-    let readme = readme();
-    let metrics = chapter(&readme, "Metrics");
-    let example = chapter(&readme, "Example Output");
+    let metrics = read("docs/metrics.md");
+    let example = chapter(&metrics, "Example Output");
     let [("text", lines)] = blocks(&example)[..] else { panic!("one block of text") };
     for line in lines.lines() {
         let time = line.rsplit_once(' ').expect("a timestamp").1;
@@ -205,7 +214,7 @@ fn text(case: &Path, name: &str) -> String {
 
 /// The messages of the tables, each as the pieces between its `…`.
 fn messages() -> Vec<Vec<String>> {
-    let messages = chapter(&readme(), "Log messages");
+    let messages = read("docs/messages.md");
     let row = Regex::new(r"(?m)^\| (?:`[EWID]!` )?`([^`]+)` \| ").expect("a constant pattern compiles");
     let rows = row.captures_iter(&messages);
     rows.map(|found| found[1].split('…').map(str::to_owned).collect()).collect()
@@ -222,7 +231,7 @@ fn every_message_of_the_fixtures_is_in_the_tables() {
     for case in cases() {
         for line in text(&case, "expected.err").lines() {
             let (_, message) = line.split_once("] ").expect("[inputs.NAME] before the message");
-            assert!(known.iter().any(|known| known.is_match(message)), "not in the README: {message}");
+            assert!(known.iter().any(|known| known.is_match(message)), "not in docs/messages.md: {message}");
             seen += 1;
         }
     }
@@ -262,10 +271,11 @@ fn source(directory: &Path) -> String {
 }
 
 #[test]
-fn configurations_in_the_readme_are_valid() {
-    let readme = readme();
+fn configurations_in_the_documents_are_valid() {
+    let documents = documents();
     let (mut ours, mut commands) = (0, 0);
-    for (_, block) in blocks(&readme).into_iter().filter(|(info, _)| *info == "toml") {
+    let blocks = documents.iter().flat_map(|(_, text)| blocks(text));
+    for (_, block) in blocks.filter(|(info, _)| *info == "toml") {
         let table: toml::Table = block.parse().unwrap_or_else(|error| panic!("{error}\n{block}"));
         let execd =
             table.get("inputs").and_then(|inputs| inputs.get("execd")).and_then(toml::Value::as_array);
@@ -288,8 +298,8 @@ fn configurations_in_the_readme_are_valid() {
 
 #[test]
 fn commands_marked_as_runnable_work() {
-    let readme = readme();
-    let blocks = blocks(&readme);
+    let documents = documents();
+    let blocks: Vec<(&str, &str)> = documents.iter().flat_map(|(_, text)| blocks(text)).collect();
     for needed in ["cargo run --release -- --once\n", "cargo test\n"] {
         assert!(blocks.iter().any(|(info, body)| info.starts_with("sh") && *body == needed), "{needed}");
     }
@@ -319,20 +329,61 @@ fn commands_marked_as_runnable_work() {
 #[test]
 fn links_lead_somewhere() {
     let link = Regex::new(r"\]\(([^)\s]+)\)").expect("a constant pattern compiles");
-    for document in ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"] {
-        let text = read(document);
-        let headings: BTreeSet<String> = text
-            .lines()
-            .filter_map(|line| Some(line.trim_start_matches('#')).filter(|rest| rest.len() < line.len()))
-            .map(|title| title.trim().to_lowercase().replace(' ', "-"))
-            .collect();
+    for (document, text) in documents() {
+        let directory = Path::new(&document).parent().expect("a directory");
         for found in link.captures_iter(&text) {
             let target = &found[1];
-            match target.strip_prefix('#') {
-                Some(anchor) => assert!(headings.contains(anchor), "{document}: {target}"),
-                None if target.starts_with("https://") => {}
-                None => assert!(Path::new(ROOT).join(target).exists(), "{document}: {target}"),
+            if target.starts_with("https://") {
+                continue;
             }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let path = if file.is_empty() { PathBuf::from(&document) } else { directory.join(file) };
+            assert!(Path::new(ROOT).join(&path).exists(), "{document}: {target}");
+            let found = || anchors(&read(path.to_str().expect("a plain path"))).contains(anchor);
+            assert!(anchor.is_empty() || found(), "{document}: {target}");
         }
     }
+}
+
+/// The anchors of a document's headings.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-")).collect()
+}
+
+#[test]
+fn the_readme_is_short() {
+    let readme = readme();
+    let lines = readme.lines().count();
+    assert!(lines <= 250 && readme.len() <= 14_000, "{lines} lines, {} bytes", readme.len());
+}
+
+#[test]
+fn measurements_are_those_of_the_results() {
+    let results = read("benches/results.md");
+    let document = read("docs/performance.md");
+    let measured = document.lines().filter(|line| line.starts_with("| ") && line.contains(char::is_numeric));
+    let (mut rows, mut different) = (0, Vec::new());
+    for row in measured {
+        rows += 1;
+        if !results.lines().any(|line| line == row) {
+            different.push(row);
+        }
+    }
+    assert!(rows > 10, "only {rows} rows");
+    assert_eq!(different, [""; 0], "not in benches/results.md");
+}
+
+#[test]
+fn paths_in_the_documents_exist() {
+    let path = Regex::new("^(src|tests|fixtures|fuzz|benches|docs|packaging|\\.ci)(/[A-Za-z0-9_./-]*)?$")
+        .expect("a pattern");
+    let mut seen = 0;
+    for (document, text) in documents() {
+        for span in code_spans(&text).iter().filter(|span| path.is_match(span) && span.contains('/')) {
+            assert!(Path::new(ROOT).join(span).exists(), "{document}: {span}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "only {seen} paths");
 }

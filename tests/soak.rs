@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use crate::support::execd::{Execd, NET, children, command, dir};
 use crate::support::namespace;
+use crate::support::needs::{needs, needs_sock_diag};
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::Linger;
 
@@ -171,7 +172,7 @@ fn some_gathers_of_net() {
 
 #[test]
 fn some_gathers_of_sockets() {
-    if namespace::enter() {
+    if needs(&["ss"]) && needs_sock_diag() && namespace::enter() {
         sockets(300);
     }
 }
@@ -185,7 +186,7 @@ fn many_gathers_of_net() {
 #[test]
 #[ignore = "takes several minutes"]
 fn many_gathers_of_sockets() {
-    if namespace::enter() {
+    if needs(&["ss"]) && needs_sock_diag() && namespace::enter() {
         sockets(20_000);
     }
 }

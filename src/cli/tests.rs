@@ -29,6 +29,25 @@ fn the_other_flags() {
     assert_eq!(parsed(&["--version"]), Ok(Action::Print("VERSION")));
     assert_eq!(parsed(&["-h"]), Ok(Action::Print(HELP)));
     assert_eq!(parsed(&["--sources"]), Ok(Action::Sources));
+    let checked = Run { config: Some("f.conf".into()), ..run(&[]) };
+    assert_eq!(parsed(&["--check", "--config", "f.conf"]), Ok(Action::Check(checked)));
+}
+
+#[test]
+fn switches_are_on_or_off_and_the_last_one_counts() {
+    let interval = |flag| run(&["-poll_interval", "10s", flag]).poll_interval;
+    let ten_seconds = Some(Duration::from_secs(10));
+    for (flag, expected) in [
+        ("-poll_interval_disabled", None),
+        ("-poll_interval_disabled=true", None),
+        ("--poll-interval-disabled=1", None),
+        ("-poll_interval_disabled=false", ten_seconds),
+        ("-poll_interval_disabled=F", ten_seconds),
+    ] {
+        assert_eq!(interval(flag), expected, "{flag}");
+    }
+    assert!(!run(&["--once", "--once=0"]).once && run(&["--once=f", "--once"]).once);
+    assert_eq!(parsed(&["--version=false", "--help=0", "--sources=F"]), Ok(Action::Run(run(&[]))));
 }
 
 #[test]
@@ -40,7 +59,10 @@ fn what_cannot_be_followed_is_one_line() {
         &["--poll-interval", "0s"],
         &["--poll-interval", "soon"],
         &["--poll-interval=-1s"],
-        &["--once=1"],
+        &["--once=yes"],
+        &["--once="],
+        &["--once", "true"],
+        &["-h=maybe"],
     ] {
         let error = parsed(arguments).unwrap_err();
         assert!(!error.contains('\n') && error.ends_with("(see --help)"), "{arguments:?}: {error}");
@@ -48,8 +70,18 @@ fn what_cannot_be_followed_is_one_line() {
 }
 
 #[test]
-fn a_value_that_looks_like_a_go_flag_is_kept() {
-    assert_eq!(long_spelling("10_000".into()), OsString::from("10_000"));
-    assert_eq!(long_spelling("-".into()), OsString::from("-"));
-    assert_eq!(long_spelling("-x".into()), OsString::from("-x"));
+fn values_are_not_rewritten() {
+    for file in ["-my_file", "--my_file", "-", "--", "-once", "a_b"] {
+        assert_eq!(run(&["-config", file]).config, Some(file.into()));
+        assert_eq!(run(&[&format!("-config={file}")]).config, Some(file.into()));
+    }
+    // Behind a value comes a flag again.
+    let both = run(&["-config", "-poll_interval", "-poll_interval", "1s"]);
+    assert_eq!(
+        (both.config, both.poll_interval),
+        (Some("-poll_interval".into()), Some(Duration::from_secs(1)))
+    );
+    for other in ["10_000", "-", "-x", "--", "-Config"] {
+        assert_eq!(long_spelling(other.into()), OsString::from(other));
+    }
 }

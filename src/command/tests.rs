@@ -1,17 +1,24 @@
+use std::time::{Duration, Instant};
+
 use super::*;
 
+fn shell_with(
+    children: &Children,
+    script: &str,
+    timeout: Duration,
+    on_output: &mut dyn FnMut(&[u8]) -> Result<(), String>,
+) -> Result<(), CommandError> {
+    let args = ["-c", script];
+    let command = Command { program: Path::new("/bin/sh"), args: &args, path: OsStr::new("/usr/bin:/bin") };
+    children.run(&command, Instant::now() + timeout, 1024 * 1024, on_output)
+}
+
 fn shell(script: &str, timeout: Duration) -> (Result<(), CommandError>, Vec<u8>) {
-    let children = Children::default();
     let mut out = Vec::new();
-    let outcome = children.run(
-        &Command { program: Path::new("/bin/sh"), args: &["-c", script], path: OsStr::new("/usr/bin:/bin") },
-        Instant::now() + timeout,
-        1024 * 1024,
-        &mut |part| {
-            out.extend_from_slice(part);
-            Ok(())
-        },
-    );
+    let outcome = shell_with(&Children::default(), script, timeout, &mut |part| {
+        out.extend_from_slice(part);
+        Ok(())
+    });
     (outcome, out)
 }
 
@@ -19,7 +26,7 @@ const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(200);
 
 #[test]
-fn output_arrives_whole_and_the_environment_is_bare() {
+fn output_is_complete_and_the_environment_is_bare() {
     let (outcome, out) = shell("printf 'a\\nb'; env | sort", LONG);
     outcome.unwrap();
     let text = String::from_utf8(out).unwrap();
@@ -28,17 +35,15 @@ fn output_arrives_whole_and_the_environment_is_bare() {
 }
 
 #[test]
-fn exit_code_signal_and_stderr_are_told() {
+fn errors_name_exit_code_signal_and_stderr() {
     let (outcome, _) = shell("echo broken >&2; exit 7", LONG);
-    let error = outcome.unwrap_err();
-    assert_eq!(error.to_string(), "ended with exit code 7");
-    assert_eq!(error.stderr(), b"broken\n");
+    assert_eq!(outcome.unwrap_err().to_string(), "ended with exit code 7: \"broken\"");
     let (outcome, _) = shell("kill -9 $$", LONG);
     assert_eq!(outcome.unwrap_err().to_string(), "ended with signal 9");
 }
 
 #[test]
-fn the_deadline_ends_whatever_hangs() {
+fn whatever_hangs_times_out() {
     for script in [
         "sleep 60",
         "trap '' TERM; echo row; sleep 60",
@@ -48,15 +53,28 @@ fn the_deadline_ends_whatever_hangs() {
     ] {
         let started = Instant::now();
         let (outcome, _) = shell(script, SHORT);
-        assert!(matches!(outcome, Err(CommandError::Deadline { .. })), "{script}: {outcome:?}");
+        assert!(matches!(outcome, Err(CommandError::TimedOut { .. })), "{script}: {outcome:?}");
         assert!(started.elapsed() < Duration::from_secs(10), "{script}");
     }
 }
 
 #[test]
-fn a_flood_ends_at_the_limit() {
+fn output_beyond_the_limit_ends_the_run() {
     let (outcome, _) = shell("while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", LONG);
     assert_eq!(outcome.unwrap_err().to_string(), "printed more than 1 MiB");
+}
+
+#[test]
+fn a_child_that_somebody_else_reaps_is_an_error_of_its_own() {
+    let children = Children::default();
+    let outcome = shell_with(&children, "echo $$", LONG, &mut |part| {
+        let pid = String::from_utf8_lossy(part).trim().parse().expect("a process id");
+        nix::sys::wait::waitpid(Pid::from_raw(pid), None).expect("it ends");
+        Ok(())
+    });
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, CommandError::Wait(_)), "{error:?}");
+    assert!(error.to_string().starts_with("cannot tell how it ended: No child"), "{error}");
 }
 
 #[test]
@@ -68,9 +86,8 @@ fn after_close_nothing_starts_and_nothing_is_reported() {
     let (report, reported) = std::sync::mpsc::channel();
     let script = format!("echo > {}", file.display());
     std::thread::spawn(move || {
-        let command =
-            Command { program: Path::new("/bin/sh"), args: &["-c", &script], path: OsStr::new("/bin") };
-        report.send(children.run(&command, Instant::now() + LONG, 1, &mut |_| Ok(())).is_ok())
+        let outcome = shell_with(&children, &script, LONG, &mut |_| Ok(()));
+        report.send(outcome.is_ok())
     });
     assert!(reported.recv_timeout(Duration::from_millis(300)).is_err());
     assert!(!file.exists());
@@ -79,6 +96,6 @@ fn after_close_nothing_starts_and_nothing_is_reported() {
 #[test]
 fn programs_are_found_in_absolute_entries_only() {
     assert_eq!(find_program("sh", OsStr::new("bin:/nowhere:/bin")).unwrap(), Path::new("/bin/sh"));
-    assert_eq!(find_program("sh", OsStr::new("bin:.")).unwrap_err(), "no program sh on PATH");
+    assert_eq!(find_program("sh", OsStr::new("bin:.")).unwrap_err().to_string(), "sh not found on PATH");
     assert!(find_program("etc", OsStr::new("/")).is_err());
 }

@@ -1,9 +1,9 @@
 //! Durations as Telegraf's configuration takes them.
 //!
-//! The syntax is that of Telegraf's `config.Duration` (`config/types.go`): a bare number is seconds, an empty
-//! string is zero, a number before `d` is turned into hours of 24 each, and the rest is Go's
-//! `time.ParseDuration`: `1h30m`, `1.5s`, `250ms`. Less than a nanosecond is cut off. Unlike there, a
-//! duration is never negative, and `inf`, `nan`, hexadecimal floats and `1_000` are errors.
+//! The syntax is that of Telegraf's `config.Duration` (`config/types.go`): a bare number is seconds, an empty string is
+//! zero, a number of days (`d`) is converted to hours, 24 per day, and the rest is that of Go's `time.ParseDuration`:
+//! `1h30m`, `1.5s`, `250ms`. Fractions of a nanosecond are dropped. Unlike in Telegraf, a negative duration, `inf`,
+//! `nan`, hexadecimal floats and `1_000` are errors.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +14,7 @@ use regex::{Captures, Regex};
 use serde::de::{Deserialize, Deserializer, Visitor};
 use thiserror::Error;
 
+use crate::number::parse_decimal;
 use crate::quote::quote;
 
 #[cfg(test)]
@@ -27,13 +28,13 @@ const ALLOWED: &str = "allowed is a number of seconds, or numbers each with a un
 static DAYS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"([0-9]+(?:\.[0-9]+)?)d").expect("a constant pattern compiles"));
 
-/// A duration, written as in Telegraf's configuration; at most 2^63-1 nanoseconds, some 292 years.
+/// A duration as Telegraf's configuration has it; at most 2^63-1 nanoseconds, about 292 years.
 ///
-/// From TOML it may be a string, an integer or a float, the latter two in seconds.
+/// In TOML it is a string, or an integer or a float in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GoDuration(pub Duration);
 
-/// A text that is no duration.
+/// A text that is not a duration.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("duration {} {fault}; {ALLOWED}", quote(text.as_bytes()))]
 pub struct DurationError {
@@ -46,10 +47,10 @@ pub struct DurationError {
 /// What can be wrong with a duration.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum DurationFault {
-    /// A number is expected where there is none.
+    /// A number is missing.
     #[error("is not valid")]
     NoNumber,
-    /// A number that other text or numbers surround has no unit.
+    /// One of several numbers has no unit.
     #[error("lacks a unit")]
     NoUnit,
     /// A unit that is not known.
@@ -90,7 +91,7 @@ impl Visitor<'_> for DurationVisitor {
         text.parse().map_err(E::custom)
     }
 
-    // Telegraf reads a number as the text it was written in.
+    // Telegraf reads a number as if it were a string.
     fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<GoDuration, E> {
         self.visit_str(&seconds.to_string())
     }
@@ -125,27 +126,27 @@ fn parse(text: &str) -> Result<Duration, DurationFault> {
     }
 }
 
-/// A number without a unit, in nanoseconds; None if the text is not one.
+/// A number without a unit, in nanoseconds. `None` if the text is something else.
 fn bare_seconds(text: &str) -> Option<Result<u64, DurationFault>> {
-    if let Ok(seconds) = text.parse::<u64>() {
+    if let Some(seconds) = parse_decimal(text.as_bytes()) {
         return Some(seconds.checked_mul(NANOS_PER_SECOND).ok_or(DurationFault::TooLong));
     }
-    // Rust's floats have names besides, `inf` and `nan`, which are no durations.
+    // Rust also reads `inf` and `nan` as floats.
     let numeric = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
     let seconds: f64 = text.parse().ok().filter(|_| numeric)?;
     let nanos = seconds * 1e9;
-    // In 64 bits; beyond Go's 63 the caller refuses. Telegraf wraps around there.
+    // Fits 64 bits. What does not fit Go's 63 bits is refused by the caller; Telegraf wraps around.
     Some(if nanos < 1e19 { Ok(whole(nanos)) } else { Err(DurationFault::TooLong) })
 }
 
 fn days_in_hours(captures: &Captures) -> String {
     let (_, [days]) = captures.extract();
-    // Digits always parse; too many of them become `inf`, which is no number where the units are read.
+    // Digits always parse. Too many of them become `inf`, which is then not a number with a unit.
     let days: f64 = days.parse().unwrap_or(f64::INFINITY);
     format!("{}h", days * 24.0)
 }
 
-/// The nanoseconds of Go's syntax: decimal numbers, each with its unit.
+/// A duration in Go's syntax, decimal numbers each with a unit, in nanoseconds.
 fn with_units(text: &str) -> Result<u64, DurationFault> {
     let mut nanos: u64 = 0;
     let mut rest = text;
@@ -160,10 +161,9 @@ fn with_units(text: &str) -> Result<u64, DurationFault> {
         }
         let (unit, after) = split_where(after, |c| c == '.' || c.is_ascii_digit());
         let unit = unit_nanos(unit)?;
-        // Only digits, or none: what does not parse is too large.
-        let integer: u64 =
-            if integer.is_empty() { 0 } else { integer.parse().map_err(|_| DurationFault::TooLong)? };
+        let integer = if integer.is_empty() { Some(0) } else { parse_decimal(integer.as_bytes()) };
         nanos = integer
+            .ok_or(DurationFault::TooLong)?
             .checked_mul(unit)
             .and_then(|part| part.checked_add(fraction_of(unit, fraction)))
             .and_then(|part| nanos.checked_add(part))
@@ -173,7 +173,7 @@ fn with_units(text: &str) -> Result<u64, DurationFault> {
     Ok(nanos)
 }
 
-/// Both sides of the first character that ends the run.
+/// Splits before the first character that `ends` accepts.
 fn split_where(text: &str, ends: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(ends).unwrap_or(text.len()))
 }
@@ -181,7 +181,7 @@ fn split_where(text: &str, ends: impl Fn(char) -> bool) -> (&str, &str) {
 fn unit_nanos(unit: &str) -> Result<u64, DurationFault> {
     Ok(match unit {
         "ns" => 1,
-        // The micro sign U+00B5, and the Greek letter mu U+03BC.
+        // With the micro sign (U+00B5) or the Greek letter mu (U+03BC).
         "us" | "\u{b5}s" | "\u{3bc}s" => 1_000,
         "ms" => 1_000_000,
         "s" => NANOS_PER_SECOND,
@@ -192,9 +192,9 @@ fn unit_nanos(unit: &str) -> Result<u64, DurationFault> {
     })
 }
 
-/// The part of `unit` behind the decimal point, in Go's steps, so that the same nanosecond comes out: digits
-/// beyond 63 bits are left out, then one division and one product of floats.
-#[expect(clippy::cast_precision_loss, reason = "Go rounds to a float here as well")]
+/// The digits after the decimal point, in nanoseconds. Calculated as Go does it, so that the result is the same: digits
+/// that do not fit 63 bits are ignored, then one division and one multiplication of floats.
+#[expect(clippy::cast_precision_loss, reason = "Go converts to a float here too")]
 fn fraction_of(unit: u64, digits: &str) -> u64 {
     let mut value: u64 = 0;
     let mut scale = 1.0;
@@ -208,8 +208,12 @@ fn fraction_of(unit: u64, digits: &str) -> u64 {
     whole(value as f64 * (unit as f64 / scale))
 }
 
-/// Cuts off what is less than one; the caller keeps it within 0 and 2^64.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range, and meant to cut")]
+/// Drops the fraction. The caller makes sure that the value is between 0 and 2^64.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "in range, and the fraction is to be dropped"
+)]
 fn whole(nanos: f64) -> u64 {
     nanos as u64
 }

@@ -1,12 +1,14 @@
 //! Environment variables in the configuration's strings, as Telegraf's strict mode replaces them.
 //!
-//! Telegraf (`config/envvar.go`) substitutes each string value with the templates of compose-go (`template/template.go`):
-//! `$VAR`, `${VAR}`, `${VAR:-default}` and `${VAR-default}` (the first also where VAR is empty), `${VAR:+text}` and
-//! `${VAR+text}` (text where VAR is set), `${VAR:?reason}` and `${VAR?reason}` (an error where it is not), `$$` for a `$`.
-//! Default, text and reason are templates again. An unset `$VAR` or `${VAR}` and what is no template, such as `${1}`,
-//! stay as they stand. The oddities of the original are kept: a form with an operator ends on the line
-//! that it starts on, and from one to the last `}` of its line an unset variable is replaced by nothing, and what
-//! is no template there leaves all of that stretch as it stands.
+//! Telegraf (`config/envvar.go`) replaces the templates of compose-go (`template/template.go`) in each string value:
+//! `$VAR`, `${VAR}`, `${VAR:-default}` and `${VAR-default}` (the former also if VAR is empty), `${VAR:+text}` and
+//! `${VAR+text}` (text if VAR is set), `${VAR:?reason}` and `${VAR?reason}` (an error if it is not), `$$` for a `$`.
+//! Default, text and reason may hold templates. An unset `$VAR` or `${VAR}`, and what is not a template, such as `${1}`,
+//! stays as it is.
+//!
+//! The oddities of compose-go are kept. A template with an operator has to end on the line on which it begins. From
+//! there to the last `}` of the line, an unset variable is replaced by nothing, and if something there is not a
+//! template, nothing there is replaced.
 
 use std::sync::LazyLock;
 
@@ -18,7 +20,7 @@ use crate::quote::quote;
 #[cfg(test)]
 mod tests;
 
-/// Deepest nesting of one `${...}` in another.
+/// How deep `${...}` may be nested.
 const MAX_DEPTH: usize = 32;
 
 static CANDIDATE: LazyLock<Regex> = LazyLock::new(|| {
@@ -27,18 +29,18 @@ static CANDIDATE: LazyLock<Regex> = LazyLock::new(|| {
         .expect("a constant pattern compiles")
 });
 
-/// A template that cannot be replaced.
+/// Why a template cannot be replaced.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum EnvError {
-    /// A variable that `${VAR:?reason}` or `${VAR?reason}` asks for is not there.
+    /// A variable that `${VAR:?reason}` or `${VAR?reason}` requires is not set.
     #[error("environment variable {} is required{}", quote(variable.as_bytes()), because(reason))]
     Required {
         /// The variable's name.
         variable: String,
-        /// The reason as the template gives it, variables replaced; may be empty.
+        /// The reason that the template gives, with its variables replaced. May be empty.
         reason: String,
     },
-    /// Templates within templates, more than 32 deep.
+    /// Templates are nested too deep.
     #[error("environment variables are nested more than {MAX_DEPTH} deep")]
     TooDeep,
 }
@@ -47,13 +49,13 @@ fn because(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(": {}", quote(reason.as_bytes())) }
 }
 
-/// Gives a variable's value, or None where it is not set.
+/// Gives the value of a variable, or `None` if it is not set.
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Replaces the variables in one string value; `lookup` gives a variable's value, or None where it is not set.
+/// Replaces the variables in a string value. `lookup` gives the value of a variable, or `None` if it is not set.
 ///
 /// # Errors
-/// A required variable is missing, or templates are nested too deeply.
+/// When a required variable is not set, or templates are nested too deep.
 pub fn substitute(text: &str, lookup: Lookup) -> Result<String, EnvError> {
     let mut result = String::new();
     let mut rest = text;
@@ -82,14 +84,14 @@ pub fn substitute(text: &str, lookup: Lookup) -> Result<String, EnvError> {
     Ok(result)
 }
 
-/// Why a stretch of text is not replaced.
+/// Why a part of the text is not replaced.
 enum Fault {
-    /// It holds a `${` that begins no template.
+    /// It holds a `${` that does not begin a template.
     Invalid,
     Error(EnvError),
 }
 
-/// As [`substitute`], for text within a template or behind one: an unset variable becomes nothing.
+/// As [`substitute`], for text in a template or after one: an unset variable is replaced by nothing.
 fn nested(text: &str, lookup: Lookup, depth: usize) -> Result<String, Fault> {
     let mut result = String::new();
     let mut rest = text;
@@ -112,7 +114,7 @@ fn nested(text: &str, lookup: Lookup, depth: usize) -> Result<String, Fault> {
     Ok(result)
 }
 
-/// What may be a template, and the text on either side.
+/// What may be a template, and the text before and after it.
 struct Candidate<'t> {
     before: &'t str,
     text: &'t str,
@@ -125,16 +127,16 @@ enum Kind<'t> {
     Dollar,
     /// `$VAR` or `${VAR}`
     Variable(&'t str),
-    /// `${VAR:-` and its like
+    /// `${VAR:-` and the other operators
     Conditional(Conditional<'t>),
-    /// `${` that begins no template
+    /// `${` that does not begin a template
     Invalid,
 }
 
 struct Conditional<'t> {
     name: &'t str,
     operator: &'t str,
-    /// How many bytes behind the operator still belong to the match: up to the line's last `}`.
+    /// The number of bytes after the operator that belong to the match: up to the last `}` of the line.
     stretch: usize,
 }
 
@@ -163,7 +165,7 @@ impl<'t> Candidate<'t> {
 }
 
 impl Conditional<'_> {
-    /// The value, and what of `stretch` is behind the closing brace.
+    /// The value, and the rest of `stretch` after the closing brace.
     fn value<'s>(&self, stretch: &'s str, lookup: Lookup, depth: usize) -> Result<(String, &'s str), Fault> {
         if depth > MAX_DEPTH {
             return Err(Fault::Error(EnvError::TooDeep));
@@ -187,7 +189,7 @@ impl Conditional<'_> {
     }
 }
 
-/// Where the `}` stands that closes a template whose `${` is in front of `text`.
+/// The offset of the `}` that closes a template whose `${` precedes `text`.
 fn closing_brace(text: &str) -> Option<usize> {
     let mut open = 1;
     let mut before = ' ';

@@ -1,25 +1,83 @@
-//! What somebody probably meant who wrote an unknown name.
+//! Suggests a known name for an unknown one.
 
 use strsim::osa_distance;
 
-#[cfg(test)]
-mod tests;
+/// The most edits of a suggestion, however long the name.
+const MAX_EDITS: usize = 3;
 
-/// Beyond this many slips a suggestion is a guess, however long the name.
-const MAX_SLIPS: usize = 3;
-
-/// The known name that is the fewest slips away from `name`: characters too many, missing, wrong, or swapped
-/// with their neighbour; letter case does not count. None if that would be more than a third of the name's characters
-/// (but one always passes) or more than three. Of equally near names, the first.
-pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The known name that is the fewest edits away from `name`: characters added, removed, replaced, or swapped with their
+/// neighbour. Letter case does not count. `None` if it would take more edits than a third of the name's characters
+/// (but one is always allowed) or more than three. Of equally near names, the first.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
-    let limit = (length / 3).clamp(1, MAX_SLIPS);
+    let limit = (length / 3).clamp(1, MAX_EDITS);
     let name = name.to_ascii_lowercase();
     known
-        // The distance takes time in proportion to both lengths, and a name from outside may have any.
+        // The distance takes time in proportion to both lengths, and a name in a file may be of any length.
         .filter(|known| known.chars().count().abs_diff(length) <= limit)
         .map(|known| (osa_distance(&name, &known.to_ascii_lowercase()), known))
-        .filter(|&(slips, _)| slips <= limit)
-        .min_by_key(|&(slips, _)| slips)
+        .filter(|&(edits, _)| edits <= limit)
+        .min_by_key(|&(edits, _)| edits)
         .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    const KNOWN: [&str; 14] = [
+        "protocols",
+        "timeout",
+        "source",
+        "interfaces",
+        "namepass",
+        "namedrop",
+        "fieldpass",
+        "tagpass",
+        "tagdrop",
+        "tags",
+        "alias",
+        "raw",
+        "udp",
+        "tcp",
+    ];
+
+    fn meant(name: &str) -> Option<&'static str> {
+        nearest(name, KNOWN.into_iter())
+    }
+
+    #[test]
+    fn suggests_the_nearest_name() {
+        for (name, expected) in [
+            ("protocol", "protocols"),
+            ("timout", "timeout"),
+            ("tiemout", "timeout"),
+            ("Timeout", "timeout"),
+            ("name_pass", "namepass"),
+            ("name-drop", "namedrop"),
+            ("interface", "interfaces"),
+            ("tag", "tags"),
+            ("ucp", "udp"),
+            ("tpc", "tcp"),
+            ("timeout", "timeout"),
+        ] {
+            assert_eq!(meant(name), Some(expected), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn is_silent_where_nothing_is_near() {
+        for name in ["", "frobnicate", "icmp", "interval", "metricpass", "日本", "ta ", "protocols-and-more"]
+        {
+            assert_eq!(meant(name), None, "{name:?}");
+        }
+        assert_eq!(meant(&"x".repeat(10_000_000)), None);
+        assert_eq!(nearest("tcp", std::iter::empty()), None);
+    }
+
+    #[test]
+    fn takes_the_first_of_equals() {
+        assert_eq!(nearest("tagxxop", ["tagabop", "tagcdop"].into_iter()), Some("tagabop"));
+        assert_eq!(nearest("tcp", ["tcq", "tcp"].into_iter()), Some("tcp"));
+    }
 }

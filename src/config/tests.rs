@@ -3,8 +3,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::logger::Level;
 
-const KNOWN: &[Known] =
-    &[Known { name: "net", options: &["interfaces", "flag"] }, Known { name: "socketstat", options: &[] }];
+const KNOWN: &[Known] = &[
+    Known { name: "net", options: || &["interfaces", "flag"] },
+    Known { name: "socketstat", options: || &[] },
+];
 
 fn parsed_with<'t>(
     text: &'t str,
@@ -40,7 +42,7 @@ fn the_sample_is_a_configuration_of_every_input() {
     let sections = parse(BUILT_IN, SAMPLE, &known, &|_| None).expect("the sample is sound");
     let names: Vec<&str> = sections.iter().map(|section| section.name).collect();
     assert_eq!(names, known.iter().map(|known| known.name).collect::<Vec<_>>());
-    for option in known.iter().flat_map(|known| known.options) {
+    for option in known.iter().flat_map(|known| (known.options)()) {
         assert!(SAMPLE.contains(&format!("{option} = ")), "the sample tells nothing of {option}");
     }
 }
@@ -59,6 +61,7 @@ fn a_section_may_be_written_in_other_ways() {
     assert_eq!(outline("inputs.net.alias = 'x'"), net(1));
     assert_eq!(outline("inputs = {net = {alias = 'x'}}"), net(1));
     assert_eq!(outline("[inputs]\nnet = [{alias = 'x'}]"), net(2));
+    assert_eq!(outline("\n[[plugins.net]]\nalias = 'x'"), net(2));
 }
 
 #[test]
@@ -72,7 +75,7 @@ fn faults_in_the_outline_are_told() {
         ("[inputs]\nnet = [3]", "f.conf:2: inputs.net: expected a section [[inputs.net]]"),
         (
             "[[inputs.ne]]",
-            "f.conf:1: unknown input inputs.ne: known are inputs.net, inputs.socketstat; did you mean inputs.net?",
+            "f.conf:1: unknown input inputs.ne; allowed are inputs.net, inputs.socketstat; did you mean inputs.net?",
         ),
         (
             "[[input.net]]",
@@ -80,7 +83,7 @@ fn faults_in_the_outline_are_told() {
         ),
         (
             "[[inputs.net]]\n[agent]",
-            "f.conf:2: section agent: belongs to Telegraf's own configuration, here only [[inputs.NAME]]",
+            "f.conf:2: section agent: belongs to Telegraf's own configuration; only [[inputs.NAME]] is allowed here",
         ),
         ("[[inputs.net]]\nalias = 'a'\nalias = 'b'", "f.conf:3: not valid TOML: duplicate key"),
     ] {
@@ -123,6 +126,8 @@ fn an_error_names_file_line_key_and_what_is_allowed() {
             "3: inputs.net.fieldpass: glob \"[\": a \"[\" is not closed by \"]\"",
         ),
         ("fieldexclude = ['[']", "2: inputs.net.fieldexclude: glob \"[\": a \"[\" is not closed by \"]\""),
+        ("pass = ['[']", "2: inputs.net.pass: glob \"[\": a \"[\" is not closed by \"]\""),
+        ("drop = ['[']", "2: inputs.net.drop: glob \"[\": a \"[\" is not closed by \"]\""),
         ("fielddrop = ['[']", "2: inputs.net.fielddrop: glob \"[\": a \"[\" is not closed by \"]\""),
         ("taginclude = ['[']", "2: inputs.net.taginclude: glob \"[\": a \"[\" is not closed by \"]\""),
         (
@@ -136,7 +141,7 @@ fn an_error_names_file_line_key_and_what_is_allowed() {
         ("tagpas = 3", "2: inputs.net.tagpas: unknown option; did you mean tagpass?"),
         (
             "\"a\\nb\" = 3",
-            "2: inputs.net.\"a\\nb\": unknown option; known are interfaces, flag and Telegraf's global options",
+            "2: inputs.net.\"a\\nb\": unknown option; allowed are interfaces, flag and Telegraf's global options",
         ),
     ] {
         assert_eq!(error(&format!("[[inputs.net]]\n{text}")), format!("f.conf:{expected}"));
@@ -148,10 +153,52 @@ fn an_error_names_file_line_key_and_what_is_allowed() {
     }
 }
 
+/// Each is one that Telegraf 1.39.3 takes in the section of an input, or at least documents.
+#[test]
+fn an_option_that_belongs_elsewhere_is_told_so() {
+    for (options, place) in [
+        ("startup_error_behavior labels data_format data_type influx_parser_type", "[[inputs.execd]]"),
+        ("interval collection_jitter collection_offset", "[[inputs.execd]]"),
+        ("metricpass", "[[inputs.execd]]"),
+        ("always_include_global_tags", "[agent]"),
+        ("time_source", "the time at which it started"),
+        ("order", "[[processors.NAME]]"),
+        ("delay drop_original grace period", "[[aggregators.NAME]]"),
+        ("buffer_directory buffer_disk_sync buffer_strategy flush_interval", "[[outputs.NAME]]"),
+        ("flush_jitter metric_batch_size metric_buffer_limit", "[[outputs.NAME]]"),
+        ("id", "[[secretstores.NAME]]"),
+        ("lvm", "ignores it"),
+    ] {
+        for option in options.split(' ') {
+            let error = error(&format!("[[inputs.net]]\n{option} = 3"));
+            let start = format!("f.conf:2: inputs.net.{option}: not supported here: ");
+            assert!(error.starts_with(&start) && error.contains(place), "{error}");
+        }
+    }
+}
+
+#[test]
+fn an_array_of_tables_of_tags_has_to_be_empty() {
+    for text in
+        ["[[inputs.net.tags]]", "[[inputs.net.tags]]\n[[inputs.net.tags]]", "tags = []", "[inputs.net.tags]"]
+    {
+        assert_eq!(global(text).tags, [], "{text}");
+    }
+    assert_eq!(
+        error("[[inputs.net]]\n[[inputs.net.tags]]\n[[inputs.net.tags]]\na = 'x'"),
+        "f.conf:2: inputs.net.tags: Telegraf ignores the tags of an array of tables; write one table, as in \
+         [inputs.net.tags]"
+    );
+    assert!(
+        error("[[inputs.net]]\ntags = ['a']").starts_with("f.conf:2: inputs.net.tags: invalid type: string")
+    );
+}
+
 #[test]
 fn a_name_that_line_protocol_cannot_carry_is_refused() {
     let comment = "must not begin with \"#\", which makes a comment of the metric in line protocol";
-    let empty = "must not be backslashes alone, which leave the metric without a name in line protocol";
+    let empty =
+        "must not consist of backslashes only, which leave the metric without a name in line protocol";
     for (text, expected) in [
         ("name_override = '#x'", format!("2: inputs.net.name_override: {comment}")),
         ("name_override = 'x'\nname_prefix = '#'", format!("3: inputs.net.name_prefix: {comment}")),
@@ -165,7 +212,7 @@ fn a_name_that_line_protocol_cannot_carry_is_refused() {
 #[test]
 fn an_error_in_a_table_names_the_entry() {
     for (text, expected) in [
-        ("tags = 3", "2: inputs.net.tags: invalid type: integer `3`, expected a map"),
+        ("tags = 3", "2: inputs.net.tags: invalid type: integer `3`, expected a table of strings"),
         ("tags = {a = 'x', b = 2}", "2: inputs.net.tags.b: invalid type: integer `2`, expected a string"),
         (
             "[inputs.net.tags]\na = 'x'\nb = [1]",
@@ -197,8 +244,8 @@ fn an_error_in_a_table_names_the_entry() {
 fn what_is_long_is_cut_and_what_is_allowed_is_not() {
     let long = "x".repeat(5000);
     for (text, allowed) in [
-        (format!("[[inputs.net]]\n{long} = 3"), "known are interfaces, flag and Telegraf's global options"),
-        (format!("[[inputs.{long}]]"), "known are inputs.net, inputs.socketstat"),
+        (format!("[[inputs.net]]\n{long} = 3"), "allowed are interfaces, flag and Telegraf's global options"),
+        (format!("[[inputs.{long}]]"), "allowed are inputs.net, inputs.socketstat"),
         (format!("[{long}]"), "expected [[inputs.NAME]]"),
         (format!("[[inputs.net]]\nnamepass = '{long}'"), "expected an array of strings"),
         (format!("[[inputs.net]]\nlog_level = '{long}'"), "allowed are error, warn, info, debug, trace"),
@@ -218,7 +265,8 @@ fn what_is_long_is_cut_and_what_is_allowed_is_not() {
 fn every_option_arrives() {
     let global = global(
         "alias = 'a'\nname_override = 'o'\nname_prefix = 'p'\nname_suffix = 's'\nprecision = '1m30s'\n\
-         log_level = 'WARN'\ntags = {b = '2', a = '1'}\ntagpass = {}\nfieldpass = ['x']\nfieldinclude = ['y*']\n",
+         log_level = 'WARN'\ntags = {b = '2', a = '1'}\ntagpass = {}\nfieldpass = ['x']\nfieldinclude = ['y*']\n\
+         pass = ['w', 'v']\ndrop = ['v']\nalways_include_local_tags = true\n",
     );
     assert_eq!(global.alias, "a");
     assert_eq!([global.name_override, global.name_prefix, global.name_suffix], ["o", "p", "s"]);
@@ -226,8 +274,9 @@ fn every_option_arrives() {
     assert_eq!(global.log_level, Some(Level::Warn));
     let tags = [("a", "1"), ("b", "2")].map(|(key, value)| (key.to_owned(), value.to_owned()));
     assert_eq!(global.tags, tags, "sorted by key");
-    let kept = ["x", "y1", "z"].map(|key| global.filter.keeps_field(key));
-    assert_eq!(kept, [true, true, false], "both names of the option count");
+    assert!(global.always_include_local_tags);
+    let kept = ["x", "y1", "w", "v", "z"].map(|key| global.filter.keeps_field(key));
+    assert_eq!(kept, [true, true, true, false, false], "all names of an option count");
 }
 
 #[test]

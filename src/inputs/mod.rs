@@ -1,88 +1,24 @@
 //! The inputs: what each gathers, and from which sources.
 
 mod choice;
+mod environment;
+mod input;
 pub mod net;
 pub mod socketstat;
 pub mod source;
 
-use std::sync::Arc;
-
-#[cfg(target_os = "linux")]
-use nix::sys::socket::SockProtocol;
-
-use crate::accumulator::Accumulator;
-use crate::command::Children;
-use crate::config::{ConfigError, Known, Section};
-use crate::host::Host;
-#[cfg(target_os = "linux")]
-use crate::netlink::dump::{Dumper, SharedDumper};
-use crate::output::OutputError;
+use crate::config::{ConfigError, Known, Section, field_names};
 use crate::platform::Platform;
-
-/// Something that gathers metrics.
-pub trait Input {
-    /// Gathers once. What fails is reported to the accumulator and costs nothing else.
-    ///
-    /// # Errors
-    /// When nobody reads the metrics any more.
-    fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), OutputError>;
-}
-
-/// What inputs need of the process and its host.
-#[derive(Clone, Debug)]
-pub struct Environment {
-    /// Roots and search path.
-    pub host: Arc<Host>,
-    /// Runs children.
-    pub children: Arc<Children>,
-    /// Whether there is only one gather.
-    pub once: bool,
-    /// The kernel's socket tables.
-    #[cfg(target_os = "linux")]
-    pub sock_diag: SharedDumper,
-    /// The kernel's network devices.
-    #[cfg(target_os = "linux")]
-    pub route: SharedDumper,
-}
-
-impl Environment {
-    /// Of this process.
-    #[must_use]
-    pub fn of_process() -> Self {
-        Self::of_host(Host::from_environment(|name| std::env::var_os(name)))
-    }
-
-    /// Of a host.
-    #[must_use]
-    pub fn of_host(host: Host) -> Self {
-        Self {
-            host: Arc::new(host),
-            children: Arc::default(),
-            once: false,
-            #[cfg(target_os = "linux")]
-            sock_diag: SharedDumper::new(Dumper::new(SockProtocol::NetlinkSockDiag)),
-            #[cfg(target_os = "linux")]
-            route: SharedDumper::new(Dumper::new(SockProtocol::NetlinkRoute)),
-        }
-    }
-}
-
-/// What a source may need.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// Roots, search path and children.
-    pub environment: Environment,
-    /// Whose netstat is installed, if it is known.
-    pub platform: Option<Platform>,
-}
+pub use environment::{Context, Environment};
+pub use input::{Input, Part};
 
 /// How an input is made from its section.
 type New = fn(&Section<'_>, &Environment) -> Result<Box<dyn Input>, ConfigError>;
 
 /// The registry: each input by name, with its options.
 const REGISTRY: &[(Known, New)] = &[
-    (Known { name: "net", options: net::OPTIONS }, net::new),
-    (Known { name: "socketstat", options: socketstat::OPTIONS }, socketstat::new),
+    (Known { name: "net", options: field_names::<net::Options> }, net::new),
+    (Known { name: "socketstat", options: field_names::<socketstat::Options> }, socketstat::new),
 ];
 
 /// The inputs that a configuration may name.

@@ -98,8 +98,8 @@ impl SourceError {
 impl From<RunError> for SourceError {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Missing(text) => Self::Unavailable(Cause::new(text)),
-            RunError::Failed(text) => Self::Failed(Cause::new(text)),
+            RunError::Missing(failure) => Self::Unavailable(Cause::new(failure.to_string())),
+            RunError::Failed(failure) => Self::Failed(Cause::new(failure.to_string())),
         }
     }
 }

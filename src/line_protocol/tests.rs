@@ -54,11 +54,6 @@ fn numbers_and_strings() {
 
 proptest! {
     #[test]
-    fn decimal_equals_the_standard_formatting(number: u64) {
-        prop_assert_eq!(written(|out| decimal(out, number)), number.to_string());
-    }
-
-    #[test]
     fn whatever_comes_in_stays_one_tag_on_one_line(value: Vec<u8>) {
         let line = written(|out| tag(out, b"k", &value));
         prop_assert!(!line.contains(['\n', '\r', '\t', '\x0b', '\x0c']));

@@ -1,7 +1,7 @@
 //! The netlink socket: the only part that talks to the kernel.
 
 use std::io::IoSliceMut;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -31,6 +31,16 @@ pub trait Channel: Send {
     fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize, Errno>;
 }
 
+/// A socket on which the kernel reports changes; the tests put recorded datagrams in its place.
+pub trait Events: Send {
+    /// Takes the next datagram off the queue and returns its length, which is more than that of `buffer` where it was cut;
+    /// `None` where the queue is empty. Never waits.
+    ///
+    /// # Errors
+    /// `ENOBUFS` where the queue had no room and reports were lost, else the errno of recvmsg(2).
+    fn queued(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno>;
+}
+
 /// A netlink socket. It needs no privilege.
 #[derive(Debug)]
 pub struct KernelChannel {
@@ -55,18 +65,24 @@ impl KernelChannel {
         Ok(Self { socket, port })
     }
 
-    /// Throws away what is queued: whether there was anything, or more than the queue could hold.
-    ///
-    /// # Errors
-    /// The errno of recvmsg(2).
-    pub fn drain(&mut self, buffer: &mut [u8]) -> Result<bool, Errno> {
-        let mut any = false;
+    /// The socket itself.
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// The length of the next datagram from the kernel, or `None` where none is queued.
+    pub(super) fn receive_now(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
         loop {
+            // With MSG_TRUNC the length is that of the datagram, even where the buffer is shorter.
+            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
             let mut parts = [IoSliceMut::new(buffer)];
-            match recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, MsgFlags::MSG_DONTWAIT) {
-                Ok(_) | Err(Errno::ENOBUFS) => any = true,
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(any),
+            match recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, flags) {
+                // Port 0 is the kernel; a privileged process could send here too.
+                Ok(received) if received.address.is_some_and(|from| from.pid() == 0) => {
+                    return Ok(Some(received.bytes));
+                }
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(None),
                 Err(errno) => return Err(errno),
             }
         }
@@ -87,6 +103,12 @@ impl KernelChannel {
     }
 }
 
+impl Events for KernelChannel {
+    fn queued(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
+        self.receive_now(buffer)
+    }
+}
+
 impl Channel for KernelChannel {
     fn port(&self) -> u32 {
         self.port
@@ -102,16 +124,9 @@ impl Channel for KernelChannel {
                 return Err(Errno::ETIME);
             }
             // The kernel fills the next datagram of a dump while it hands over this one: rarely is there a wait.
-            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
-            let mut parts = [IoSliceMut::new(buffer)];
-            match recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, flags) {
-                // Port 0 is the kernel; a privileged process could send here too.
-                Ok(received) if received.address.is_some_and(|from| from.pid() == 0) => {
-                    return Ok(received.bytes);
-                }
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => self.wait(deadline)?,
-                Err(errno) => return Err(errno),
+            match self.receive_now(buffer)? {
+                Some(length) => return Ok(length),
+                None => self.wait(deadline)?,
             }
         }
     }

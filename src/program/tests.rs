@@ -41,30 +41,35 @@ fn lines_arrive_and_the_environment_is_bare() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     script(directory.path(), "echo \"$*\"; echo \"$LC_ALL:${LIBXO_OPTIONS-unset}\"; printf last");
     let (result, lines) = run(&mut program(directory.path().as_os_str()), &["-an", "-p", "tcp"]);
-    assert_eq!(result, Ok(()));
+    result.expect("it succeeds");
     let expected: [&[u8]; 3] = [b"-an -p tcp", b"C:unset", b"last"];
     assert_eq!(lines, expected.map(|line| Some(line.to_vec())));
 }
 
 #[test]
-fn a_missing_program_is_told_from_a_failing_one() {
+fn a_missing_program_and_a_failing_one_are_different_errors() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut netstat = program(directory.path().as_os_str());
     let (result, _) = run(&mut netstat, &["-i"]);
-    assert_eq!(result, Err(RunError::Missing("no program netstat on PATH".to_owned())));
+    let error = result.expect_err("there is none");
+    assert!(matches!(error, RunError::Missing(_)), "{error:?}");
+    assert_eq!(error.to_string(), "netstat not found on PATH");
 
     script(directory.path(), "echo 'netstat: illegal option -- e' >&2; exit 1");
     let (result, _) = run(&mut netstat, &["-inev"]);
+    let error = result.expect_err("it fails");
+    assert!(matches!(error, RunError::Failed(_)), "{error:?}");
     let text = r#"netstat -inev ended with exit code 1: "netstat: illegal option -- e""#;
-    assert_eq!(result, Err(RunError::Failed(text.to_owned())));
+    assert_eq!(error.to_string(), text);
 
     script(directory.path(), "echo well");
     let (result, lines) = run(&mut netstat, &["-i"]);
-    assert_eq!((result, lines), (Ok(()), vec![Some(b"well".to_vec())]));
+    result.expect("it succeeds");
+    assert_eq!(lines, [Some(b"well".to_vec())]);
 }
 
 #[test]
-fn messages_show_the_command() {
+fn messages_name_the_command() {
     assert_eq!(command_line("netstat", &["-an", "-p", "tcp"]), "netstat -an -p tcp");
     assert_eq!(command_line("ifconfig", &[]), "ifconfig");
 }
@@ -76,5 +81,5 @@ fn a_rejected_line_ends_the_run() {
     let deadline = Instant::now() + Duration::from_secs(20);
     let mut reject = |_: Option<&[u8]>| Err(String::from("printed no table"));
     let result = program(directory.path().as_os_str()).run(&["-i"], deadline, LIMIT, &mut reject);
-    assert_eq!(result, Err(RunError::Failed("netstat -i printed no table".to_owned())));
+    assert_eq!(result.expect_err("it is rejected").to_string(), "netstat -i printed no table");
 }

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 
 #[test]
@@ -33,8 +35,7 @@ fn watched(input: &[u8]) -> (Event, bool) {
     let watcher = {
         let (triggers, hung_up) = (Arc::clone(&triggers), Arc::clone(&hung_up));
         std::thread::spawn(move || {
-            triggers
-                .watch_stdin(std::fs::File::from(reader), stdout, || hung_up.store(true, Ordering::SeqCst));
+            triggers.watch_stdin(&reader, &stdout, || hung_up.store(true, Ordering::SeqCst));
         })
     };
     let event = triggers.next(None);

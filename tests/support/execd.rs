@@ -1,17 +1,21 @@
 //! The plugin as Telegraf runs it: a process that gathers at each newline.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, pipe2};
 use tempfile::TempDir;
 
+use super::needs::is_about_this_host;
 use super::{plugin, running, wait_until, write};
 
 /// One line a gather.
@@ -149,6 +153,20 @@ pub fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).expect("a process id fits"))
 }
 
+/// A pipe that holds as much as it can.
+pub fn full_pipe() -> (OwnedFd, OwnedFd) {
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
+    // By a descriptor of its own, which does not wait.
+    let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
+    let mut filler = File::options()
+        .write(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)
+        .expect("the pipe opens");
+    while filler.write(&[b'x'; 4096]).is_ok() {}
+    (reader, writer)
+}
+
 /// The children of a process, zombies too.
 pub fn children(parent: i32) -> Vec<i32> {
     let processes = fs::read_dir("/proc").expect("/proc can be listed");
@@ -173,8 +191,9 @@ fn lines(from: impl std::io::Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         for line in BufReader::new(from).lines() {
+            let line = line.expect("output is UTF-8");
             // The test may have ended already, and no longer listen.
-            if sender.send(line.expect("output is UTF-8")).is_err() {
+            if !is_about_this_host(&line) && sender.send(line).is_err() {
                 break;
             }
         }

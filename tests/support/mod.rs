@@ -1,10 +1,13 @@
 //! What the integration tests share: the binary under test, fakes of the programs that it runs, a network namespace with
-//! sockets of every kind, a reader of ss's output that knows nothing of the library, and the word for a test that
-//! cannot run on this machine.
+//! sockets of every kind, a reader of ss's output that knows nothing of the library, and what a test needs of the machine.
 
 pub mod execd;
 pub mod namespace;
+pub mod needs;
 pub mod reference;
+pub mod skip;
+#[cfg(target_os = "linux")]
+pub mod sock_diag;
 pub mod telegraf;
 pub mod unprivileged;
 pub mod zoo;
@@ -15,17 +18,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Says on the real standard output why a test does not run here; where `REQUIRE_ALL` is set that is a failure.
-pub fn skipped(why: &str) {
-    // `println!` of a passing test is captured by the harness: a skip has to be seen.
-    writeln!(std::io::stdout().lock(), "SKIPPED: {why}").expect("the test's stdout can be written");
-    assert!(std::env::var_os("REQUIRE_ALL").is_none(), "no test may be skipped here: {why}");
-}
-
-/// The name of the test that calls this, as `--exact` takes it: the harness names the thread of a test after it.
-pub fn test_name() -> String {
-    std::thread::current().name().expect("called on the thread of the test").to_owned()
-}
+pub use skip::skipped;
 
 /// The binary under test, with nothing in its environment.
 pub fn plugin() -> Command {
@@ -40,7 +33,7 @@ pub fn plugin() -> Command {
 /// inherit the descriptor, and running the script would fail with "Text file busy".
 pub fn fake(dir: &Path, name: &str, body: &str) {
     let mut install = Command::new("/bin/sh")
-        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+        .args(["-c", "/bin/cat > \"$0\" && /bin/chmod 755 \"$0\""])
         .arg(dir.join(name))
         .stdin(Stdio::piped())
         .spawn()

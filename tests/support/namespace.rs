@@ -4,9 +4,8 @@ use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{skipped, test_name};
-
-const INSIDE: &str = "TEST_IN_NETWORK_NAMESPACE";
+use super::needs::needs;
+use super::skip::{WITHIN, skipped, test_name};
 
 /// Runs the test that calls it again, as a process in a new network namespace with the loopback up, and returns false;
 /// in that process, returns true. Where no namespace can be made the test is skipped and the answer is false.
@@ -19,25 +18,36 @@ pub fn enter() -> bool {
 
 /// As [`enter`], with more variables in the environment of that process.
 pub fn enter_with(environment: &[(&str, &Path)]) -> bool {
-    if env::var_os(INSIDE).is_some() {
+    if env::var_os(WITHIN).is_some() {
         assert!(run("ip", &["link", "set", "lo", "up"]), "ip link set lo up");
         return true;
+    }
+    if !needs(&["unshare", "ip"]) {
+        return false;
     }
     let Some(flags) = ["-n", "-rn"].into_iter().find(|flags| run("unshare", &[flags, "true"])) else {
         skipped("needs root or user namespaces for a network namespace");
         return false;
     };
+    if !run("unshare", &[flags, "ip", "link", "set", "lo", "up"]) {
+        skipped("needs netlink for the loopback of a network namespace");
+        return false;
+    }
     let test = test_name();
     let script = "ulimit -n \"$(ulimit -Hn)\"; exec \"$@\"";
-    let status = Command::new("unshare")
+    let output = Command::new("unshare")
         .args([flags, "sh", "-c", script, "sh"])
         .arg(env::current_exe().unwrap())
         .args(["--exact", &test, "--nocapture", "--include-ignored"])
-        .env(INSIDE, "1")
+        .env(WITHIN, "a network namespace")
         .envs(environment.iter().copied())
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success(), "{test} failed in its namespace");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    print!("{printed}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{test} failed in its namespace");
+    let there = format!("SKIPPED: {test}: ");
+    printed.lines().filter_map(|line| line.split_once(&there)).for_each(|(_, why)| skipped(why));
     false
 }
 

@@ -12,42 +12,58 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::execd::children;
-use super::{namespace, running, skipped, wait_until, write};
+use super::needs::find;
+use super::skip::{say, skipped};
+use super::{namespace, running, wait_until, write};
 
 const VERSION: &str = "1.39.3";
 const TAGS: &str = "custom,inputs.execd,inputs.net,inputs.socketstat,outputs.file,outputs.discard,parsers.influx,serializers.influx";
 
-/// Telegraf's path; `None` where it can be neither found nor built.
-fn telegraf() -> Option<PathBuf> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    BUILT
-        .get_or_init(|| {
-            if let Some(path) = std::env::var_os("TELEGRAF_BIN") {
-                return Some(path.into());
-            }
-            let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
-            let bin = target.join(format!("telegraf-{VERSION}"));
-            let module = format!("github.com/influxdata/telegraf/cmd/telegraf@v{VERSION}");
-            if !bin.join("telegraf").exists() {
-                let mut go = Command::new("go");
-                go.args(["install", "-tags", TAGS, &module]).env("GOBIN", &bin).env("CGO_ENABLED", "0");
-                match go.status() {
-                    Ok(status) => assert!(status.success(), "go install {module}: {status}"),
-                    Err(_) => return None,
-                }
-            }
-            Some(bin.join("telegraf"))
-        })
-        .clone()
+/// Telegraf's path, or why there is none.
+fn telegraf() -> &'static Result<PathBuf, String> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        if let Some(path) = std::env::var_os("TELEGRAF_BIN") {
+            return Ok(path.into());
+        }
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
+        let bin = target.join(format!("telegraf-{VERSION}"));
+        let telegraf = bin.join("telegraf");
+        if !telegraf.exists() {
+            build(&bin)?;
+        }
+        Ok(telegraf)
+    })
+}
+
+/// Builds Telegraf into the directory `bin`.
+fn build(bin: &Path) -> Result<(), String> {
+    if find("go").is_none() {
+        return Err("needs TELEGRAF_BIN, or Go to build Telegraf".to_owned());
+    }
+    say(&format!("Building Telegraf {VERSION} into {}: about 90 s, once", bin.display()));
+    let module = format!("github.com/influxdata/telegraf/cmd/telegraf@v{VERSION}");
+    let mut go = Command::new("go");
+    go.args(["install", "-tags", TAGS, &module]).env("GOBIN", bin).env("CGO_ENABLED", "0");
+    let output = go.output().map_err(|error| format!("needs Go to build Telegraf: go: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().next_back().unwrap_or_default();
+    output
+        .status
+        .success()
+        .then_some(())
+        .ok_or_else(|| format!("needs Telegraf: go install {module}: {last}"))
 }
 
 /// Telegraf, inside a network namespace of its own; `None` outside, where the test has run or was skipped.
 pub fn telegraf_in_own_network() -> Option<PathBuf> {
-    let Some(telegraf) = telegraf() else {
-        skipped("needs Go to build Telegraf");
-        return None;
-    };
-    namespace::enter_with(&[("TELEGRAF_BIN", &telegraf)]).then_some(telegraf)
+    match telegraf() {
+        Ok(telegraf) => namespace::enter_with(&[("TELEGRAF_BIN", telegraf)]).then(|| telegraf.clone()),
+        Err(why) => {
+            skipped(why);
+            None
+        }
+    }
 }
 
 /// A running Telegraf with one `inputs.execd`. Its directory is the PATH of our binary.

@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 
+use super::needs::find;
 use super::plugin;
 
-/// The user and group `nobody`, and no other group.
-const NOBODY: &[&str] = &["--reuid=65534", "--regid=65534", "--clear-groups"];
+/// The user and the group `nobody`.
+const NOBODY: u32 = 65534;
 /// No capability, and no way to any.
 const POWERLESS: &[&str] = &["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"];
 
@@ -25,26 +27,23 @@ pub fn unprivileged(dir: &Path) -> Command {
     command
 }
 
-/// A program as that user.
+/// A program as that user, in no other group.
+///
+/// # Panics
+/// In a user namespace where setpriv of util-linux is not installed.
 pub fn as_nobody(program: &Path) -> Command {
+    let mut command = Command::new(program);
     // The owner of its directory in /proc is whoever a process runs as.
     if fs::metadata("/proc/self").expect("/proc is there").uid() != 0 {
-        return Command::new(program);
+        return command;
     }
-    // By its path: the plugin's own PATH will be another.
-    let mut command = Command::new(find("setpriv"));
-    // In a user namespace of its own, root may be the only user that there is.
     let users = fs::read_to_string("/proc/self/uid_map").expect("/proc is there");
     if users.split_whitespace().nth(2).is_some_and(|count| count.len() > 5) {
-        command.args(NOBODY);
+        command.uid(NOBODY).gid(NOBODY);
+    } else {
+        // Root is the only user of this namespace. By its path: the plugin's own PATH will be another.
+        command = Command::new(find("setpriv").expect("util-linux is installed"));
+        command.args(POWERLESS).arg(program);
     }
-    command.args(POWERLESS).arg(program);
     command
-}
-
-/// The path of a program of util-linux.
-pub fn find(name: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").expect("PATH is set");
-    let mut files = std::env::split_paths(&path).map(|directory| directory.join(name));
-    files.find(|file| file.exists()).expect("util-linux is installed")
 }

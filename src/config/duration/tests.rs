@@ -10,7 +10,7 @@ fn fault(text: &str) -> DurationFault {
     text.parse::<GoDuration>().expect_err(text).fault
 }
 
-/// Each as Telegraf 1.39.3 reads it.
+/// As Telegraf 1.39.3 reads them.
 const AS_TELEGRAF: &[(&str, u128)] = &[
     ("", 0),
     ("0", 0),
@@ -41,7 +41,7 @@ const AS_TELEGRAF: &[(&str, u128)] = &[
     ("1d1h", 90_000_000_000_000),
     ("1d.5h", 88_200_000_000_000),
     ("1d11d", 1_036_800_000_000_000),
-    // The digits behind the point become hours, and the point stays.
+    // Only the digits after the point are converted to hours; the point stays.
     (".5d", 432_000_000_000),
     ("0.3333333333333333333h", 1_200_000_000_000),
     ("0.9223372036854775807h", 3_320_413_933_267),
@@ -99,7 +99,7 @@ fn refuses_what_telegraf_refuses() {
     assert_eq!(fault(&("9".repeat(400) + "d")), NoNumber);
 }
 
-/// Telegraf takes these: as undefined or wrapped-around values, as negative ones, or as numbers of Go's own notation.
+/// Telegraf accepts these: as undefined, wrapped-around or negative values, or as numbers in Go's own notation.
 #[test]
 fn refuses_what_makes_no_sense_as_a_timeout() {
     use DurationFault::{Negative, NoNumber, TooLong, UnknownUnit};

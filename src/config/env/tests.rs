@@ -17,7 +17,7 @@ fn replaced(text: &str) -> String {
     substitute(text, &lookup).unwrap_or_else(|error| panic!("{text:?}: {error}"))
 }
 
-/// Each as Telegraf 1.39.3 (compose-go 1.20.2) replaces it.
+/// As Telegraf 1.39.3 (compose-go 1.20.2) replaces them.
 const AS_TELEGRAF: &[(&str, &str)] = &[
     ("", ""),
     ("plain } { text", "plain } { text"),
@@ -59,7 +59,7 @@ const AS_TELEGRAF: &[(&str, &str)] = &[
     ("${A\n}", "${A\n}"),
     ("${UNSET:-a\nb}$A", "${UNSET:-a\nb}va"),
     ("${UNSET:-a}\n${NO}", "a\n${NO}"),
-    // On one line with a default, up to the last brace, an unset variable goes, and `${1}` keeps all of it.
+    // Between a default and the last brace of its line, an unset variable is removed, and `${1}` prevents all changes.
     ("${UNSET:-a} ${NO} $NO", "a  $NO"),
     ("${UNSET:-${NO}}", ""),
     ("${UNSET:-a} ${1}", "${UNSET:-a} ${1}"),

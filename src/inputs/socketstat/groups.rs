@@ -15,14 +15,17 @@ mod rank;
 mod spread;
 mod table;
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::time::Instant;
 
 use super::field::Field;
+use super::owners::Owners;
 use super::select::PortSet;
 use super::socket::{Endpoint, Protocol, Socket, TcpInfo};
 use super::state::{CLOSE, LISTEN};
-use super::totals::Totals;
-use keys::Keys;
+use super::totals::{Ended, Owner, Totals};
+use keys::{Keys, Known};
 use lines::SpreadNames;
 use notes::Notes;
 pub(super) use options::GroupOptions;
@@ -32,6 +35,7 @@ use table::{Sums, Table};
 
 /// The groups of a section.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for a thing of its own")]
 pub(super) struct Groups {
     keys: Keys,
     /// Each socket is a group of its own.
@@ -43,6 +47,12 @@ pub(super) struct Groups {
     rank_by: RankBy,
     /// There is only one gather: what sockets have moved before counts.
     once: bool,
+    /// Connections that end are counted: their column is the last of the counters.
+    counts_closed: bool,
+    owners: Owners,
+    /// Whether a key needs the owner.
+    owned: bool,
+    stats: Stats,
     kinds: Vec<Kind>,
     table: Table,
     samples: Samples,
@@ -55,12 +65,33 @@ pub(super) struct Groups {
     growth: Vec<u64>,
 }
 
+/// What the groups say of themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stats {
+    /// Sockets in the last gather.
+    pub(super) sockets: u64,
+    /// Groups that are remembered.
+    pub(super) groups: u64,
+    /// Groups of the last gather without a line of their own.
+    pub(super) folded: u64,
+    /// Connections that have ended, a total.
+    pub(super) closed: u64,
+    /// Bytes of connections whose owner nobody knows, a total.
+    pub(super) unattributed_bytes: u64,
+    /// Whether connections that end are counted.
+    pub(super) counts_closed: bool,
+}
+
 /// What is known of the sockets of one protocol.
 #[derive(Debug)]
 struct Kind {
     protocol: Protocol,
     totals: Totals,
     listening: PortSet,
+    /// The owners of the sockets that listen.
+    listeners: HashMap<u16, Owner>,
+    /// Connections of it that end are told of.
+    hears_closed: bool,
     /// In this gather there was a whole dump.
     dumped: bool,
     /// What its sockets moved before that dump is not counted.
@@ -83,6 +114,7 @@ pub(super) struct Dump<'a> {
     kind: usize,
     samples: usize,
     committed: bool,
+    now: Instant,
 }
 
 impl Groups {
@@ -92,8 +124,9 @@ impl Groups {
         let kind = self.kinds.get_mut(index)?;
         kind.totals.begin();
         kind.listening.clear();
+        kind.listeners.clear();
         let samples = self.samples.len();
-        Some(Dump { groups: self, kind: index, samples, committed: false })
+        Some(Dump { groups: self, kind: index, samples, committed: false, now: Instant::now() })
     }
 
     /// The sockets of a protocol come from another source from now on, which tells them apart by something else.
@@ -105,8 +138,30 @@ impl Groups {
 
     /// The states of the sockets at whose ports others arrive; none where nobody asks.
     pub(super) fn listening_states(&self, protocol: Protocol) -> Option<u32> {
-        let asked = protocol.has_service() && self.keys.iter().any(keys::Key::needs_listening);
+        // Who owns a connection that ended unseen is asked of the socket that it came to.
+        let needs = |key: keys::Key| key.needs_listening() || self.counts_closed && key.needs_identity();
+        let asked = protocol.has_service() && self.keys.iter().any(needs);
         asked.then_some(if protocol == Protocol::Udp { 1 << CLOSE } else { 1 << LISTEN })
+    }
+
+    /// How many bytes of `tcp_info` the counters of a connection that ended are in; `None` where such are not counted.
+    pub(super) fn closed_info(&self) -> Option<usize> {
+        let ends = self.counters.iter().map(|field| field.offset + 8);
+        ends.max().filter(|_| self.counts_closed)
+    }
+
+    /// Counts no connections that end: the kernel does not tell.
+    pub(super) fn without_closed(&mut self) {
+        if std::mem::take(&mut self.counts_closed) {
+            self.growth.truncate(self.counters.len());
+            self.table = Table::new(self.counters.len());
+            self.kinds.iter_mut().for_each(|kind| kind.totals.without_ends());
+        }
+    }
+
+    /// What there is to say of the last gather.
+    pub(super) const fn stats(&self) -> Stats {
+        Stats { counts_closed: self.counts_closed, ..self.stats }
     }
 
     /// Whether a dump is to have `tcp_info`.
@@ -120,16 +175,21 @@ impl Dump<'_> {
     pub(super) fn listens(&mut self, socket: &Socket<'_>) {
         if let (Some(port), Some(kind)) = (socket.local.port(), self.groups.kinds.get_mut(self.kind)) {
             kind.listening.insert(port);
+            if self.groups.owned {
+                kind.listeners.entry(port).or_insert(owner_of(socket));
+            }
         }
     }
 
     /// Takes a socket.
     pub(super) fn add(&mut self, socket: &Socket<'_>) {
-        let Groups { keys, kinds, growth, key, single, secret, .. } = &mut *self.groups;
+        let Groups { keys, kinds, growth, key, single, secret, owners, owned, .. } = &mut *self.groups;
         let Some(kind) = kinds.get_mut(self.kind) else { return };
         let protocol = kind.protocol;
-        match identity(protocol, socket, secret) {
-            Some(id) if !kind.totals.row(id, &socket.tcp, growth) => return,
+        let id = identity(protocol, socket, secret);
+        let owner = if *owned { kind.owner(id, socket) } else { None };
+        match id {
+            Some(id) if !kind.totals.row(id, &socket.tcp, owner.unwrap_or_default(), growth) => return,
             Some(_) if protocol == Protocol::Tcp => {}
             // It is not known again, so it must not be counted, or it would be so at each gather.
             _ => growth.fill(0),
@@ -139,7 +199,8 @@ impl Dump<'_> {
         if *single {
             Keys::of_line(protocol, socket, key);
         } else {
-            keys.of_socket(protocol, socket, &kind.listening, key);
+            let known = Known { listening: &kind.listening, owner, now: self.now };
+            keys.of_socket(protocol, socket, &known, owners, key);
         }
         let place = self.place();
         let Groups { table, samples, growth, notes, single, .. } = &mut *self.groups;
@@ -150,6 +211,56 @@ impl Dump<'_> {
         };
         if *single && let Some(group) = table.groups.get_mut(place) {
             group.note = notes.add(protocol, socket, sample);
+        }
+    }
+
+    /// Takes a connection in a state that is not selected: it is known from now on, and counts nothing.
+    pub(super) fn pass_over(&mut self, socket: &Socket<'_>) {
+        let Groups { kinds, growth, owned, .. } = &mut *self.groups;
+        let (Some(kind), Some(id)) = (kinds.get_mut(self.kind), socket.cookie) else { return };
+        let owner = if *owned { kind.owner(Some(id), socket) } else { None };
+        kind.totals.row(id, &socket.tcp, owner.unwrap_or_default(), growth);
+    }
+
+    /// Says whether connections that end are told of, as the source does.
+    pub(super) fn hears_closed(&mut self, hears: bool) {
+        if let Some(kind) = self.groups.kinds.get_mut(self.kind) {
+            kind.hears_closed = hears && kind.protocol == Protocol::Tcp;
+        }
+    }
+
+    /// Takes a connection that has ended since the last gather, behind all sockets of the dump.
+    pub(super) fn closed(&mut self, socket: &Socket<'_>) {
+        let Groups { keys, kinds, growth, key, owners, owned, stats, counters, .. } = &mut *self.groups;
+        let Some(kind) = kinds.get_mut(self.kind) else { return };
+        let Some(id) = socket.cookie else { return };
+        let remembered = match kind.totals.closed(id, &socket.tcp, growth) {
+            Ended::Repeated => return,
+            Ended::Unseen => None,
+            Ended::Seen(owner) => Some(owner),
+        };
+        if kind.totals.is_first() {
+            // It ended before the first gather, or during it.
+            return;
+        }
+        stats.closed += 1;
+        let owner = remembered.or_else(|| kind.listener(socket));
+        if *owned && owner.is_none() {
+            // The first two counters: bytes acknowledged and received.
+            let bytes = growth.iter().take(2).fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
+            stats.unattributed_bytes = stats.unattributed_bytes.saturating_add(bytes);
+        }
+        let known = Known { listening: &kind.listening, owner, now: self.now };
+        keys.of_socket(kind.protocol, socket, &known, owners, key);
+        let column = counters.len();
+        if let Some(closed) = growth.get_mut(column) {
+            *closed = 1;
+        }
+        let place = self.place();
+        let Groups { table, growth, .. } = &mut *self.groups;
+        table.add(place, Sums::default(), growth);
+        if let Some(closed) = growth.get_mut(column) {
+            *closed = 0;
         }
     }
 
@@ -196,6 +307,31 @@ impl Drop for Dump<'_> {
             self.groups.samples.truncate(self.samples);
         }
     }
+}
+
+impl Kind {
+    /// The owner of a socket as it was first told. Of a connection that no process holds, before it is accepted or behind its
+    /// close, the kernel says that it is root's: whose the port is, it is.
+    fn owner(&mut self, id: Option<u64>, socket: &Socket<'_>) -> Option<Owner> {
+        let first = id.and_then(|id| self.totals.owner(id));
+        first.or_else(|| {
+            if self.protocol != Protocol::Tcp || socket.inode != Some(0) {
+                return Some(owner_of(socket));
+            }
+            let listener = self.listener(socket).unwrap_or_default();
+            let owner = Owner { uid: listener.uid, cgroup: socket.cgroup.or(listener.cgroup) };
+            Some(owner).filter(|owner| *owner != Owner::default())
+        })
+    }
+
+    /// The owner of the socket that listens on the local port.
+    fn listener(&self, socket: &Socket<'_>) -> Option<Owner> {
+        self.listeners.get(&socket.local.port()?).copied()
+    }
+}
+
+fn owner_of(socket: &Socket<'_>) -> Owner {
+    Owner { uid: socket.uid, cgroup: socket.cgroup }
 }
 
 /// What tells a socket from all others of its protocol; `None` where nothing does. Without a cookie only connections of TCP

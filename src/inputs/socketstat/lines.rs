@@ -1,10 +1,15 @@
 //! A metric per socket, with what ss prints of it as tags and fields.
 
+use std::path::Path;
+use std::time::Instant;
+
 use super::extra::{CONGESTION, ExtraFields};
 use super::field::{self, CONTRACT, FIELDS};
+use super::owners::Owners;
 use super::print::{push_host, push_service};
 use super::socket::{Protocol, Socket, TcpInfo};
 use crate::metric::{Metric, Value};
+use crate::quote::quote;
 
 /// The most fields that ss's printout makes.
 const PRINTED: usize = 4 + CONTRACT.len();
@@ -16,12 +21,50 @@ const ALL: usize = 4 + FIELDS.len() + 1;
 pub struct Lines {
     text: Vec<u8>,
     extra: ExtraFields,
+    tags: ExtraTags,
+    owners: Option<Owners>,
+}
+
+/// The option `extra_tags`: which owners of a socket are tags of its metric.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ExtraTags {
+    user: bool,
+    cgroup: bool,
+    unit: bool,
+}
+
+impl ExtraTags {
+    /// The tags that a list names.
+    ///
+    /// # Errors
+    /// When a name is no tag.
+    pub(super) fn of_option(names: &[String]) -> Result<Self, String> {
+        let mut tags = Self::default();
+        for name in names {
+            match name.as_str() {
+                "user" => tags.user = true,
+                "cgroup" => tags.cgroup = true,
+                "unit" => tags.unit = true,
+                _ => {
+                    let name = quote(name.as_bytes());
+                    return Err(format!("unknown tag {name}; allowed are user, cgroup, unit"));
+                }
+            }
+        }
+        Ok(tags)
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(self) -> bool {
+        self == Self::default()
+    }
 }
 
 impl Lines {
-    /// Lines with some fields more than ss prints.
-    pub(super) fn new(extra: ExtraFields) -> Self {
-        Self { text: Vec::new(), extra }
+    /// Lines with some fields and tags more than ss prints.
+    pub(super) fn new(extra: ExtraFields, tags: ExtraTags, sys: &Path) -> Self {
+        let owners = (!tags.is_empty()).then(|| Owners::new(sys));
+        Self { text: Vec::new(), extra, tags, owners }
     }
 
     /// Hands a socket's metric to `add`.
@@ -49,14 +92,21 @@ impl Lines {
         push_host(text, &socket.remote);
         let remote_addr = text.len();
         push_service(text, &socket.remote);
+        let remote_port = text.len();
+        let ends = self.owners.as_mut().map(|owners| push_owners(text, self.tags, socket, owners));
         let part = |start, end| text.get(start..end).unwrap_or_default();
+        let [cgroup_end, unit_end, user_end] = ends.unwrap_or([remote_port; 3]);
         let tags = [
+            ("cgroup", part(remote_port, cgroup_end)),
             ("local_addr", part(0, local_addr)),
             ("local_port", part(local_addr, local_port)),
             ("proto", protocol.name().as_bytes()),
             ("remote_addr", part(local_port, remote_addr)),
-            ("remote_port", part(remote_addr, text.len())),
+            ("remote_port", part(remote_addr, remote_port)),
+            ("unit", part(cgroup_end, unit_end)),
+            ("user", part(unit_end, user_end)),
         ];
+        let tags: &[_] = if ends.is_some() { &tags } else { tags.get(1..6).unwrap_or_default() };
         let mut fields = [("", Value::Unsigned(0)); MOST];
         let mut used = 0;
         let mut push = |name, value| {
@@ -81,6 +131,25 @@ impl Lines {
         }
         let congestion = socket.congestion.filter(|name| self.extra.congestion && !name.is_empty());
         push(CONGESTION, congestion.map(Value::Text));
-        add(&Metric { name: "socketstat", tags: &tags, fields: fields.get(..used).unwrap_or_default() });
+        add(&Metric { name: "socketstat", tags, fields: fields.get(..used).unwrap_or_default() });
     }
+}
+
+/// Appends the owners that are asked for: where the cgroup, the unit and the user end.
+fn push_owners(text: &mut Vec<u8>, tags: ExtraTags, socket: &Socket<'_>, owners: &mut Owners) -> [usize; 3] {
+    let now = Instant::now();
+    if tags.cgroup {
+        text.extend_from_slice(owners.cgroup(socket.cgroup, now).as_bytes());
+    }
+    let cgroup = text.len();
+    if tags.unit {
+        text.extend_from_slice(owners.unit(socket.cgroup, now).as_bytes());
+    }
+    let unit = text.len();
+    if tags.user {
+        // The kernel calls a connection that no process holds root's.
+        let uid = socket.uid.filter(|_| socket.inode != Some(0));
+        text.extend_from_slice(owners.user(uid, now).as_bytes());
+    }
+    [cgroup, unit, text.len()]
 }

@@ -23,6 +23,7 @@ use crate::inputs::source::{Cause, Diagnostic, Skipped, SourceError};
 use crate::logger::Level;
 use crate::netlink::dump::{DumpError, SharedDumper};
 use crate::netlink::message::{Message, SOCK_DIAG_BY_FAMILY, TCPDIAG_GETSOCK};
+use crate::os_error;
 
 /// What netlink can do.
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
@@ -166,8 +167,8 @@ fn no_module(protocol: Protocol) -> String {
 
 fn cause(protocol: Protocol, error: DumpError) -> Cause {
     let advice = match error {
-        DumpError::Refused(Errno::EMFILE | Errno::ENFILE) => " (raise ulimit -n)",
         DumpError::Refused(Errno::EAFNOSUPPORT) => " (systemd: add AF_NETLINK to RestrictAddressFamilies)",
+        DumpError::Refused(errno) => os_error::advice(Some(errno as i32)),
         _ => "",
     };
     Cause::new(format!("netlink: cannot list {protocol} sockets: {error}{advice}"))

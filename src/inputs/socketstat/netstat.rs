@@ -12,7 +12,7 @@ use std::ffi::OsStr;
 use super::socket::{Protocol, Socket};
 use super::source::{Capabilities, Query, Source};
 use crate::command::find_program;
-use crate::inputs::Environment;
+use crate::inputs::environment::Environment;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::logger::Level;
 use crate::platform::Platform;
@@ -112,7 +112,7 @@ fn runs(platform: Platform, protocol: Protocol) -> Vec<[&'static str; 3]> {
 /// Whether this source can work now: on a system whose netstat is known, with netstat on `path`.
 pub(super) fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), Cause> {
     platform.ok_or_else(|| Cause::new(crate::platform::unknown()))?;
-    find_program("netstat", path).map(|_| ()).map_err(Cause::new)
+    find_program("netstat", path).map(|_| ()).map_err(|error| Cause::new(error.to_string()))
 }
 
 #[cfg(test)]

@@ -7,41 +7,23 @@ use serde::Deserialize;
 
 use super::extra::ExtraFields;
 use super::groups::{GroupOptions, Groups};
+use super::lines::ExtraTags;
 use super::select::{Selection, SelectionOptions};
 use super::socket::Protocol;
 use super::source::{Capabilities, Source};
 use super::sources::{SOURCES, SocketSource};
+use super::state::ESTABLISHED;
 use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};
 use crate::host::Network;
 use crate::inputs::choice::{Choice, SourceOptions};
-use crate::inputs::{Context, Environment};
+use crate::inputs::environment::{Context, Environment};
 use crate::quote::quote;
-
-/// The names of this input's options.
-pub const OPTIONS: &[&str] = &[
-    "protocols",
-    "timeout",
-    "source",
-    "netstat_platform",
-    "states",
-    "local_ports",
-    "remote_ports",
-    "local_addrs",
-    "remote_addrs",
-    "extra_fields",
-    "group_by",
-    "port_names",
-    "ipv4_prefix",
-    "ipv6_prefix",
-    "max_series",
-    "rank_by",
-];
 
 /// The options as they stand in the file.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub(in crate::inputs) struct Options {
     protocols: Strings,
     timeout: GoDuration,
     source: String,
@@ -58,6 +40,9 @@ struct Options {
     ipv6_prefix: Option<i64>,
     max_series: Option<i64>,
     rank_by: Option<String>,
+    closed_sockets: Option<bool>,
+    internal: Option<bool>,
+    extra_tags: Strings,
 }
 
 impl Default for Options {
@@ -79,6 +64,9 @@ impl Default for Options {
             ipv6_prefix: None,
             max_series: None,
             rank_by: None,
+            closed_sockets: None,
+            internal: None,
+            extra_tags: Strings::default(),
         }
     }
 }
@@ -89,10 +77,13 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
     pub(super) selection: Selection,
     pub(super) extra: ExtraFields,
+    pub(super) extra_tags: ExtraTags,
     /// `None`: a line per socket.
     pub(super) groups: Option<Groups>,
+    /// Whether a line says how the gathers go.
+    pub(super) internal: bool,
     named: Option<&'static SocketSource>,
-    context: Context,
+    pub(super) context: Context,
     needs: Needs,
 }
 
@@ -101,6 +92,8 @@ pub(super) struct Settings {
 struct Needs {
     tcp_info: Option<&'static str>,
     listening: Option<&'static str>,
+    identity: Option<&'static str>,
+    events: Option<&'static str>,
 }
 
 impl Settings {
@@ -139,16 +132,32 @@ impl Settings {
             max_series: options.max_series,
             rank_by: options.rank_by,
         };
-        let groups = Groups::of_options(&groups, &extra, &protocols, environment.once)?;
+        let grouping = !groups.group_by.0.is_empty();
+        let extra_tags =
+            ExtraTags::of_option(&options.extra_tags.0).map_err(|message| fault("extra_tags", message))?;
+        check_together(&groups, extra_tags, options.closed_sockets)?;
+        let closed = options.closed_sockets != Some(false)
+            && counts_connections(&selection, options.closed_sockets)?
+            && named.is_none_or(|named| named.capabilities.events)
+            && environment.host.network() == Network::Own;
+        let sys = environment.host.sys();
+        let groups = Groups::of_options(&groups, &extra, &protocols, environment.once, closed, sys)?;
         let needs = Needs {
             tcp_info: (!extra.is_empty()).then_some("extra_fields"),
             listening: groups.as_ref().and_then(Groups::needs_listening),
+            identity: if extra_tags.is_empty() {
+                groups.as_ref().and_then(Groups::needs_identity)
+            } else {
+                Some("extra_tags")
+            },
+            events: options.closed_sockets.filter(|asked| *asked).map(|_| "closed_sockets"),
         };
         if let Some(named) = named {
             check_source(named, &protocols, needs)?;
         }
         let context = Context { environment: environment.clone(), platform };
-        Ok(Self { protocols, timeout, selection, extra, groups, named, context, needs })
+        let internal = options.internal.unwrap_or(grouping);
+        Ok(Self { protocols, timeout, selection, extra, extra_tags, groups, internal, named, context, needs })
     }
 
     /// The choice among the sources for one of the protocols.
@@ -173,6 +182,13 @@ impl Needs {
         if let Some(option) = self.tcp_info.filter(|_| !can.tcp_info) {
             return Some((option, format!("does not have the tcp_info that {option} needs")));
         }
+        if let Some(option) = self.events.filter(|_| !can.events) {
+            return Some((option, format!("is not told of the sockets that end, which {option} needs")));
+        }
+        if let Some(key) = self.identity.filter(|_| !can.identity) {
+            let option = if key == "extra_tags" { key } else { "group_by" };
+            return Some((option, format!("does not have the owners of sockets that {key} needs")));
+        }
         let key = self.listening.filter(|_| !can.listening)?;
         Some(("group_by", format!("does not list the listening sockets that the key {key} needs")))
     }
@@ -180,6 +196,35 @@ impl Needs {
 
 fn fault(key: &str, message: String) -> OptionError {
     OptionError { key: key.to_owned(), message }
+}
+
+/// Options that exclude or need each other.
+fn check_together(
+    groups: &GroupOptions,
+    extra_tags: ExtraTags,
+    closed_sockets: Option<bool>,
+) -> Result<(), OptionError> {
+    let grouping = !groups.group_by.0.is_empty();
+    if grouping && !extra_tags.is_empty() {
+        return Err(fault("extra_tags", String::from("not supported with group_by: name the keys there")));
+    }
+    if !extra_tags.is_empty() && groups.max_series.is_some_and(|most| most != 0) {
+        return Err(fault("extra_tags", String::from("not supported with max_series")));
+    }
+    if closed_sockets == Some(true) && !grouping {
+        let message = "needs group_by: a closed socket has no line of its own";
+        return Err(fault("closed_sockets", message.to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether connections are selected that end: their last state does not tell in which they were before.
+fn counts_connections(selection: &Selection, asked: Option<bool>) -> Result<bool, OptionError> {
+    let counts = selection.states(Protocol::Tcp) & (1 << ESTABLISHED) != 0;
+    if asked == Some(true) && !counts {
+        return Err(fault("closed_sockets", String::from("needs established among the states")));
+    }
+    Ok(counts)
 }
 
 /// Whether a source that the section names can do what it needs.

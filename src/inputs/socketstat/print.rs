@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[cfg(test)]
 use super::socket::Socket;
 use super::socket::{Device, Endpoint};
+use crate::number::push_decimal;
 
 /// `ETH_P_ALL`.
 const ETH_P_ALL: u16 = 3;
@@ -31,7 +32,7 @@ pub(super) fn push_host(text: &mut Vec<u8>, end: &Endpoint<'_>) {
         Endpoint::Packet { protocol: ETH_P_ALL, .. } => text.push(b'*'),
         Endpoint::Packet { protocol, .. } => {
             text.push(b'[');
-            push_number(text, u32::from(protocol));
+            push_decimal(text, u64::from(protocol));
             text.push(b']');
         }
         Endpoint::Text { address, .. } => text.extend_from_slice(address),
@@ -57,7 +58,7 @@ fn push_device(text: &mut Vec<u8>, device: Device<'_>) {
         Device::Name(name) => text.extend_from_slice(name),
         Device::Index(index) => {
             text.extend_from_slice(b"if");
-            push_number(text, index);
+            push_decimal(text, u64::from(index));
         }
     }
 }
@@ -90,7 +91,7 @@ pub(super) fn push_port(text: &mut Vec<u8>, port: u16) {
     if port == 0 {
         text.push(b'*');
     } else {
-        push_number(text, u32::from(port));
+        push_decimal(text, u64::from(port));
     }
 }
 
@@ -100,30 +101,15 @@ fn push_inode(text: &mut Vec<u8>, inode: u32) {
     if inode < 0 {
         text.push(b'-');
     }
-    push_number(text, inode.unsigned_abs());
-}
-
-/// Appends a number in decimal.
-pub(super) fn push_number(text: &mut Vec<u8>, mut number: u32) {
-    let mut digits = [0; 10];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = DIGITS[(number % 10) as usize];
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    text.extend_from_slice(&digits[start..]);
+    push_decimal(text, u64::from(inode.unsigned_abs()));
 }
 
 fn push_v4(text: &mut Vec<u8>, address: Ipv4Addr) {
     let [a, b, c, d] = address.octets();
-    push_number(text, u32::from(a));
+    push_decimal(text, u64::from(a));
     for octet in [b, c, d] {
         text.push(b'.');
-        push_number(text, u32::from(octet));
+        push_decimal(text, u64::from(octet));
     }
 }
 

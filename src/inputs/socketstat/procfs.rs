@@ -17,6 +17,7 @@ use super::source::{Capabilities, Query, Source};
 use crate::file;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::lines::Lines;
+use crate::os_error;
 
 pub mod table;
 
@@ -129,7 +130,7 @@ fn open(path: &Path) -> Result<Option<File>, SourceError> {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => {
-            let cause = procfs(Cause::new(error.to_string()).in_file(path));
+            let cause = procfs(Cause::new(os_error::text(&error)).in_file(path));
             match error.kind() {
                 ErrorKind::PermissionDenied | ErrorKind::NotADirectory => {
                     Err(SourceError::Unavailable(cause))

@@ -83,10 +83,14 @@ impl Selection {
 
     /// Whether a socket that a source listed is one of them.
     pub(super) fn takes(&mut self, protocol: Protocol, socket: &Socket<'_>) -> bool {
-        let Self { states, local, remote, text } = self;
-        states.is_none_or(|states| in_states(states, protocol, socket))
-            && local.take(protocol, &socket.local, text)
-            && remote.take(protocol, &socket.remote, text)
+        self.states.is_none_or(|states| in_states(states, protocol, socket))
+            && self.takes_ends(protocol, socket)
+    }
+
+    /// Whether a socket is one of them as far as its ends tell, as of one that is closed.
+    pub(super) fn takes_ends(&mut self, protocol: Protocol, socket: &Socket<'_>) -> bool {
+        let Self { local, remote, text, .. } = self;
+        local.take(protocol, &socket.local, text) && remote.take(protocol, &socket.remote, text)
     }
 }
 

@@ -3,13 +3,16 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use super::events::Events;
 use super::groups::Groups;
 use super::lines::Lines;
 use super::select::Selection;
 use super::socket::Protocol;
 use super::source::{Capabilities, Query, Source};
 use super::sources::SOURCES;
+use super::state;
 use crate::accumulator::Accumulator;
+use crate::command::Children;
 use crate::inputs::choice::Choice;
 use crate::inputs::source::{Diagnostic, SourceError};
 use crate::logger::Level;
@@ -37,11 +40,27 @@ pub(super) struct Shared {
     pub(super) congestion: bool,
     /// The source of the first table that was read.
     pub(super) announced: Option<&'static str>,
+    /// Connections that end.
+    pub(super) events: Events,
+    pub(super) stats: Stats,
+}
+
+/// How the gathers go, for the line that says so.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stats {
+    /// Dumps that failed, a total.
+    pub(super) errors: u64,
+    /// Sockets that were listed in the last gather.
+    pub(super) sockets: u64,
+    /// What the dumps of the last gather took.
+    pub(super) dumps: Duration,
+    /// The last source that gave sockets.
+    pub(super) source: &'static str,
 }
 
 /// Where sockets go.
 pub(super) enum Output {
-    Lines(Lines),
+    Lines(Box<Lines>),
     Groups(Box<Groups>),
 }
 
@@ -54,6 +73,16 @@ impl Table {
         Self { protocol, one_of_several, choice, announced: None, source: None, said: HashSet::new() }
     }
 
+    /// The source that a gather would read now, or why there is none.
+    pub(super) fn source(&self) -> (Protocol, Result<&'static str, String>) {
+        let source = match self.choice.would_choose() {
+            Ok(chosen) if chosen.capabilities.protocols.contains(&self.protocol) => Ok(chosen.name),
+            Ok(chosen) => Err(format!("source {} does not support it", chosen.name)),
+            Err(error) => Err(error.to_string()),
+        };
+        (self.protocol, source)
+    }
+
     /// All or nothing: an error drops what came before it. Where the source turns out not to work here, the next one is
     /// read at once.
     pub(super) fn gather(&mut self, shared: &mut Shared, accumulator: &mut Accumulator<'_>) {
@@ -64,9 +93,13 @@ impl Table {
             match outcome {
                 Ok(diagnostics) => {
                     self.choice.succeeded();
+                    shared.stats.source = self.source.unwrap_or_default();
                     return self.report(diagnostics, accumulator);
                 }
                 Err(error) => {
+                    if !matches!(error, SourceError::Unsupported(_)) {
+                        shared.stats.errors += 1;
+                    }
                     let again = self.choice.failed(&error, Instant::now());
                     if !again || attempts == 0 {
                         return self.report_error(error, accumulator);
@@ -83,6 +116,7 @@ impl Table {
     ) -> Result<Vec<Diagnostic>, SourceError> {
         let protocol = self.protocol;
         let now = Instant::now();
+        let children = self.choice.children();
         let chosen = self.choice.source(now)?;
         let name = chosen.registration.name;
         if let Some(instead_of) = chosen.instead_of.take() {
@@ -106,7 +140,7 @@ impl Table {
             return Ok(vec![Diagnostic { level: Level::Info, key: "not of this source", text }]);
         }
         let is_other_source = self.source.replace(name).is_some_and(|before| before != name);
-        let Shared { selection, output, congestion, timeout, .. } = shared;
+        let Shared { selection, output, congestion, timeout, events, stats, .. } = shared;
         let query = Query {
             protocol,
             states: selection.states(protocol),
@@ -114,15 +148,22 @@ impl Table {
             congestion: *congestion,
             deadline: now + *timeout,
         };
-        match output {
-            Output::Lines(lines) => write_lines(&mut *chosen.source, &query, selection, lines, accumulator),
+        let outcome = match output {
+            Output::Lines(lines) => {
+                let mut reader =
+                    LineReader { selection, lines, sockets: &mut stats.sockets, children: &children };
+                reader.read(&mut *chosen.source, &query, accumulator)
+            }
             Output::Groups(groups) => {
                 if is_other_source {
                     groups.reset(protocol);
                 }
-                add_to_groups(&mut *chosen.source, &query, selection, groups)
+                let hears = chosen.registration.capabilities.events;
+                add_to_groups(&mut *chosen.source, &query, selection, groups, (events, hears))
             }
-        }
+        };
+        stats.dumps += now.elapsed();
+        outcome
     }
 
     fn report(&mut self, diagnostics: Vec<Diagnostic>, accumulator: &mut Accumulator<'_>) {
@@ -150,23 +191,39 @@ impl Table {
 }
 
 /// A line per socket.
-fn write_lines(
-    source: &mut dyn Source,
-    query: &Query,
-    selection: &mut Selection,
-    lines: &mut Lines,
-    accumulator: &mut Accumulator<'_>,
-) -> Result<Vec<Diagnostic>, SourceError> {
-    let mark = accumulator.mark();
-    let outcome = source.dump(query, &mut |socket| {
-        if selection.takes(query.protocol, socket) {
-            lines.write(query.protocol, socket, &mut |metric| accumulator.add(metric));
+struct LineReader<'a> {
+    selection: &'a mut Selection,
+    lines: &'a mut Lines,
+    /// How many there are.
+    sockets: &'a mut u64,
+    children: &'a Children,
+}
+
+impl LineReader<'_> {
+    fn read(
+        &mut self,
+        source: &mut dyn Source,
+        query: &Query,
+        accumulator: &mut Accumulator<'_>,
+    ) -> Result<Vec<Diagnostic>, SourceError> {
+        let mark = accumulator.mark();
+        let outcome = source.dump(query, &mut |socket| {
+            if self.selection.takes(query.protocol, socket) {
+                *self.sockets += 1;
+                self.lines.write(query.protocol, socket, &mut |metric| accumulator.add(metric));
+                if accumulator.is_full() {
+                    self.children.kill();
+                }
+            }
+        });
+        if accumulator.drop_if_full(&format!("{} sockets", query.protocol)) {
+            return Ok(Vec::new());
         }
-    });
-    if outcome.is_err() {
-        accumulator.rollback(mark);
+        if outcome.is_err() {
+            accumulator.rollback(mark);
+        }
+        outcome
     }
-    outcome
 }
 
 /// The groups need to know first which ports this host listens on.
@@ -175,8 +232,13 @@ fn add_to_groups(
     query: &Query,
     selection: &mut Selection,
     groups: &mut Groups,
+    (events, hears): (&mut Events, bool),
 ) -> Result<Vec<Diagnostic>, SourceError> {
-    let query = Query { tcp_info: groups.wants_tcp_info(), ..*query };
+    let hears = hears && query.protocol == Protocol::Tcp && groups.closed_info().is_some();
+    // The end of a connection tells nothing of its states: what each has moved is followed in all of them.
+    let followed = if hears { state::listed(query.protocol) } else { 0 };
+    let states = query.states | followed;
+    let query = Query { states, tcp_info: groups.wants_tcp_info(), ..*query };
     let listening = groups.listening_states(query.protocol);
     let Some(mut dump) = groups.dump(query.protocol) else { return Ok(Vec::new()) };
     if let Some(states) = listening {
@@ -187,8 +249,20 @@ fn add_to_groups(
     let diagnostics = source.dump(&query, &mut |socket| {
         if selection.takes(query.protocol, socket) {
             dump.add(socket);
+        } else if hears && selection.takes_ends(query.protocol, socket) {
+            dump.pass_over(socket);
         }
     })?;
+    if query.protocol == Protocol::Tcp {
+        dump.hears_closed(hears);
+        // Behind the dump: what ended before is among them, and what ended since is known from it. Where the dump was of a
+        // source that knows no cookies, they go unused.
+        events.take(&mut |socket| {
+            if hears && selection.takes_ends(query.protocol, socket) {
+                dump.closed(socket);
+            }
+        });
+    }
     dump.commit();
     Ok(diagnostics)
 }

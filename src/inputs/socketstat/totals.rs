@@ -5,6 +5,10 @@
 //!
 //! Under churn the kernel lists some sockets twice and misses others. So a socket counts once per dump, and what is known
 //! of one that was missed is kept for two gathers.
+//!
+//! Where the kernel tells of each connection that ends, with its last counters, that is the end of what is known of it. Until
+//! then it may be in no dump for long: the kernel lists no connection that was reset and that its process has not closed
+//! yet.
 
 use super::field::{Field, Width};
 use super::index::Index;
@@ -12,6 +16,12 @@ use super::socket::TcpInfo;
 
 /// For how many gathers the values of a socket are kept that is not listed any more.
 pub(super) const KEPT: u8 = 2;
+/// Added to the missed dumps of a connection that has no counters any more: its end is told about now, or was.
+const ENDING: u8 = 128;
+/// Stands in the place of the missed dumps of a connection whose end was told.
+const CLOSED: u8 = u8::MAX;
+/// How many sockets are kept for longer, until the kernel tells of their ends. An end that was lost never comes.
+const MOST_AWAITED: usize = 65_536;
 
 /// What is known of the sockets of one protocol.
 #[derive(Debug)]
@@ -30,8 +40,14 @@ pub(super) struct Totals {
     next: Sockets,
     /// Where those of them are that are not known.
     new_index: Index,
+    /// Where all of them are; built for the first connection that has ended, when the dump is whole.
+    next_index: Option<Index>,
     /// No dump was whole yet: what sockets have moved so far is not growth.
     first: bool,
+    /// Whether owners are remembered.
+    owned: bool,
+    /// Whether the kernel tells of connections that end.
+    ends: bool,
 }
 
 /// A counter that is followed.
@@ -44,12 +60,32 @@ struct Counter {
     told: bool,
 }
 
+/// Who owns a socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) uid: Option<u32>,
+    pub(super) cgroup: Option<u64>,
+}
+
+/// A connection that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It was told before.
+    Repeated,
+    /// No dump told its owner, or nobody asks for owners.
+    Unseen,
+    /// A dump told its owner.
+    Seen(Owner),
+}
+
 /// Sockets with the values of their counters: a row of each vector is one socket. 42 bytes per socket with the counters
-/// of the contract.
+/// of the contract, and 12 for the owner where it is asked for. One of the indices takes 6 to 11 more.
 #[derive(Debug, Default)]
 struct Sockets {
     ids: Vec<u64>,
     marks: Vec<Mark>,
+    /// Empty where nobody asks.
+    owners: Vec<PackedOwner>,
     /// As many words for each.
     words: Vec<u32>,
 }
@@ -62,9 +98,36 @@ struct Mark {
     missed: u8,
 }
 
+/// An owner in 12 bytes: the user id, and the halves of the cgroup's number. The kernel uses neither of the values that stand
+/// for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PackedOwner([u32; 3]);
+
+impl PackedOwner {
+    const NO_UID: u32 = u32::MAX;
+
+    fn new(owner: Owner) -> Self {
+        let bytes = owner.cgroup.unwrap_or(0).to_le_bytes();
+        let (halves, _) = bytes.as_chunks();
+        let half = |at: usize| halves.get(at).copied().map_or(0, u32::from_le_bytes);
+        Self([owner.uid.unwrap_or(Self::NO_UID), half(0), half(1)])
+    }
+
+    /// `None` where nothing of it is known.
+    fn unpack(self) -> Option<Owner> {
+        let Self([uid, low, high]) = self;
+        let cgroup = u64::from(low) | u64::from(high) << 32;
+        let owner = Owner {
+            uid: Some(uid).filter(|uid| *uid != Self::NO_UID),
+            cgroup: Some(cgroup).filter(|cgroup| *cgroup != 0),
+        };
+        Some(owner).filter(|owner| *owner != Owner::default())
+    }
+}
+
 impl Totals {
     /// Follows `fields`; where there are none, sockets are only told apart. The counters of the contract come first.
-    pub(super) fn new(fields: impl Iterator<Item = &'static Field>) -> Self {
+    pub(super) fn new(fields: impl Iterator<Item = &'static Field>, owned: bool, ends: bool) -> Self {
         let mut words = 0;
         let counters = fields.map(|field| {
             let counter = Counter { field, word: words, told: false };
@@ -79,8 +142,16 @@ impl Totals {
             expected: 0,
             next: Sockets::default(),
             new_index: Index::default(),
+            next_index: None,
             first: true,
+            owned,
+            ends,
         }
+    }
+
+    /// The kernel does not tell of connections that end.
+    pub(super) const fn without_ends(&mut self) {
+        self.ends = false;
     }
 
     /// Whether no dump was whole yet, so that [`Totals::row`] tells what sockets have moved before.
@@ -97,29 +168,38 @@ impl Totals {
     pub(super) fn begin(&mut self) {
         self.next.clear(self.known.ids.len());
         self.new_index.clear(0);
+        self.next_index = None;
         self.expected = 0;
         self.known.marks.iter_mut().for_each(|mark| mark.seen = false);
     }
 
     /// Takes a socket of the dump at hand, and writes the growth of its counters to `growth`: all of their values where
     /// it was not known, or where one of them went back. False where the dump has listed it before.
-    pub(super) fn row(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> bool {
+    pub(super) fn row(&mut self, id: u64, tcp: &TcpInfo<'_>, owner: Owner, growth: &mut [u64]) -> bool {
         let known = self.known(id);
         let is_new = match known.and_then(|place| self.known.marks.get_mut(place)) {
             Some(mark) => !std::mem::replace(&mut mark.seen, true),
             None => self.add_new(id),
         };
-        if is_new {
-            self.next.push(id, Mark::default());
+        if !is_new {
+            return false;
         }
-        if !is_new || self.words == 0 {
-            return is_new;
+        if self.owned {
+            self.next.owners.push(PackedOwner::new(owner));
+        }
+        if self.words == 0 {
+            self.next.push(id, Mark::default());
+            return true;
         }
         let before = known.and_then(|place| self.known.values(place, self.words));
+        let mark = known.and_then(|place| self.known.marks.get(place));
+        let mut missed = if mark.is_some_and(|mark| mark.missed == CLOSED) { CLOSED } else { 0 };
         let start = self.next.words.len();
         if *tcp == TcpInfo::Unknown {
             // A connection in TIME-WAIT has no counters any more.
             growth.fill(0);
+            // What it moved before the first gather is not ours, and was told then.
+            missed = if self.first { CLOSED } else { missed.max(ENDING) };
             match before {
                 Some(before) => self.next.words.extend_from_slice(before),
                 None => self.next.words.resize(start + self.words, 0),
@@ -138,14 +218,51 @@ impl Totals {
                 }
             }
         }
+        self.next.push(id, Mark { seen: false, missed });
         true
+    }
+
+    /// The owner of a socket as it was first told: a connection that its process has closed has none any more.
+    pub(super) fn owner(&mut self, id: u64) -> Option<Owner> {
+        let place = self.known(id)?;
+        self.known.owners.get(place)?.unpack()
+    }
+
+    /// Takes a connection that has ended, behind a whole dump: writes by how much its counters grew since they were last
+    /// known, or all of their values.
+    pub(super) fn closed(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> Ended {
+        self.carry_over();
+        let Self { counters, words, next, next_index, .. } = self;
+        let mut now = Vec::new();
+        for (place, (counter, growth)) in counters.iter_mut().zip(&mut *growth).enumerate() {
+            *growth = counter.read(place, tcp);
+            counter.push(*growth, &mut now);
+        }
+        let index = next_index.get_or_insert_with(|| next.index());
+        let Some(place) = index.find(id, |place| next.is_at(place, id)) else { return Ended::Unseen };
+        let mark = next.marks.get_mut(place);
+        if mark.is_some_and(|mark| std::mem::replace(&mut mark.missed, CLOSED) == CLOSED) {
+            return Ended::Repeated;
+        }
+        if let Some(before) = next.values(place, *words)
+            && !counters.iter().any(|counter| counter.went_back(before, &now))
+        {
+            for (counter, growth) in counters.iter().zip(growth) {
+                *growth = counter.growth(before, &now);
+            }
+        }
+        let owner = next.owners.get(place).copied().and_then(PackedOwner::unpack);
+        owner.map_or(Ended::Unseen, Ended::Seen)
     }
 
     /// The place of a socket of the last whole dump.
     fn known(&mut self, id: u64) -> Option<usize> {
         let Self { known, known_index, expected, .. } = self;
-        let place = if known.ids.get(*expected) == Some(&id) {
+        // It may be the one that was asked for last, too.
+        let place = if known.is_at(*expected, id) {
             *expected
+        } else if expected.checked_sub(1).is_some_and(|last| known.is_at(last, id)) {
+            *expected - 1
         } else {
             known_index.get_or_insert_with(|| known.index()).find(id, |place| known.is_at(place, id))?
         };
@@ -164,22 +281,32 @@ impl Totals {
         true
     }
 
-    /// Ends a whole dump: what it listed is what is known from now on.
-    pub(super) fn commit(&mut self) {
-        let Self { known, next, words, .. } = self;
-        for (place, (id, mark)) in known.ids.iter().zip(&known.marks).enumerate() {
+    /// Adds to a whole dump what is known of sockets that it has missed.
+    fn carry_over(&mut self) {
+        let Self { known, next, words, ends, .. } = self;
+        let mut awaited = 0;
+        for (place, (id, mark)) in known.ids.iter().zip(&mut known.marks).enumerate() {
             // Without counters there is nothing to keep.
-            if !mark.seen
-                && mark.missed < KEPT
-                && *words > 0
-                && let Some(values) = known.values(place, *words)
-            {
+            if std::mem::replace(&mut mark.seen, true) || *words == 0 {
+                continue;
+            }
+            // Those that were missed for the longest come last.
+            let is_awaited = *ends && mark.missed == KEPT && awaited < MOST_AWAITED;
+            awaited += usize::from(is_awaited);
+            let is_kept = is_awaited || mark.missed & !ENDING < KEPT;
+            if let Some(values) = values(&known.words, place, *words).filter(|_| is_kept) {
                 next.words.extend_from_slice(values);
-                next.push(*id, Mark { seen: false, missed: mark.missed + 1 });
+                next.owners.extend(known.owners.get(place));
+                next.push(*id, Mark { seen: false, missed: mark.missed + u8::from(!is_awaited) });
             }
         }
-        std::mem::swap(known, next);
-        self.known_index = None;
+    }
+
+    /// Ends a whole dump: what it listed is what is known from now on.
+    pub(super) fn commit(&mut self) {
+        self.carry_over();
+        std::mem::swap(&mut self.known, &mut self.next);
+        self.known_index = self.next_index.take();
         self.first = false;
     }
 
@@ -207,7 +334,7 @@ impl Sockets {
     }
 
     fn values(&self, place: usize, words: usize) -> Option<&[u32]> {
-        self.words.get(place.checked_mul(words)?..)?.get(..words)
+        values(&self.words, place, words)
     }
 
     /// Adds a socket; its values are added apart.
@@ -224,7 +351,13 @@ impl Sockets {
         self.ids.clear();
         self.marks.clear();
         self.words.clear();
+        self.owners.clear();
     }
+}
+
+/// The values of the socket at `place`, of so many words.
+fn values(all: &[u32], place: usize, words: usize) -> Option<&[u32]> {
+    all.get(place.checked_mul(words)?..)?.get(..words)
 }
 
 impl Counter {

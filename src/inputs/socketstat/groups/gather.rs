@@ -25,6 +25,10 @@ impl Groups {
     ) -> Option<String> {
         self.gathers += 1;
         let (kept, folded) = self.choose();
+        let groups = self.table.groups.iter().filter(|group| !group.is_other);
+        self.stats.sockets = groups.map(|group| group.sums.sockets).sum();
+        self.stats.groups = (kept.len() + folded.len()) as u64;
+        self.stats.folded = folded.len() as u64;
         self.count(&kept, &folded);
         self.write_lines(&kept, &folded, add);
         self.forget(now);

@@ -5,23 +5,27 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Instant;
 
-use crate::inputs::socketstat::print::{
-    push_address, push_host, push_number, push_port, push_service, push_v6,
-};
+use crate::inputs::socketstat::owners::Owners;
+use crate::inputs::socketstat::print::{push_address, push_host, push_port, push_service, push_v6};
 use crate::inputs::socketstat::select::PortSet;
 use crate::inputs::socketstat::socket::{Endpoint, Protocol, Socket, unmapped};
-use crate::number::parse_decimal;
+use crate::inputs::socketstat::totals::Owner;
+use crate::number::{parse_decimal, push_decimal};
 use crate::quote::quote;
 
 /// The value of every tag but `proto` of the line that sums up what has no line of its own.
 const OTHER: &[u8] = b"other";
+/// The owner of a connection that ended before any dump listed it, and that came to no port of this host.
+const UNKNOWN: &[u8] = b"unknown";
 /// What ends a tag's value in a key.
 pub(super) const END: u8 = 0;
 
 /// One tag of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::inputs::socketstat) enum Key {
+    Cgroup,
     Device,
     Direction,
     Family,
@@ -32,11 +36,14 @@ pub(in crate::inputs::socketstat) enum Key {
     RemotePort,
     Service,
     State,
+    Unit,
+    User,
 }
 
 impl Key {
     /// Every key, in the order of the tags' names.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
+        Self::Cgroup,
         Self::Device,
         Self::Direction,
         Self::Family,
@@ -47,11 +54,14 @@ impl Key {
         Self::RemotePort,
         Self::Service,
         Self::State,
+        Self::Unit,
+        Self::User,
     ];
 
     /// The name in `group_by`, and of the tag.
     pub(in crate::inputs::socketstat) const fn name(self) -> &'static str {
         match self {
+            Self::Cgroup => "cgroup",
             Self::Device => "device",
             Self::Direction => "direction",
             Self::Family => "family",
@@ -62,6 +72,8 @@ impl Key {
             Self::RemotePort => "remote_port",
             Self::Service => "service",
             Self::State => "state",
+            Self::Unit => "unit",
+            Self::User => "user",
         }
     }
 
@@ -69,6 +81,23 @@ impl Key {
     pub(in crate::inputs::socketstat) const fn needs_listening(self) -> bool {
         matches!(self, Self::Direction | Self::Service)
     }
+}
+
+impl Key {
+    /// Whether it can only be told with the identity of a socket.
+    pub(in crate::inputs::socketstat) const fn needs_identity(self) -> bool {
+        matches!(self, Self::Cgroup | Self::Unit | Self::User)
+    }
+}
+
+/// What is known of a socket beyond its row.
+#[derive(Debug)]
+pub(super) struct Known<'a> {
+    /// The ports that this host listens on.
+    pub(super) listening: &'a PortSet,
+    /// Its owner; `None` where nobody knows it.
+    pub(super) owner: Option<Owner>,
+    pub(super) now: Instant,
 }
 
 /// The tags of groups, and how their values are made.
@@ -141,9 +170,11 @@ impl Keys {
         &self,
         protocol: Protocol,
         socket: &Socket<'_>,
-        listening: &PortSet,
+        known: &Known<'_>,
+        owners: &mut Owners,
         text: &mut Vec<u8>,
     ) {
+        let listening = known.listening;
         text.clear();
         for key in &self.tags {
             let start = text.len();
@@ -161,6 +192,17 @@ impl Keys {
                     Some(true) => self.push_port(protocol, &socket.local, text),
                     Some(false) => self.push_port(protocol, &socket.remote, text),
                     None => {}
+                },
+                Key::User | Key::Cgroup | Key::Unit => match known.owner {
+                    None => text.extend_from_slice(UNKNOWN),
+                    Some(owner) => text.extend_from_slice(
+                        match key {
+                            Key::User => owners.user(owner.uid, known.now),
+                            Key::Cgroup => owners.cgroup(owner.cgroup, known.now),
+                            _ => owners.unit(owner.cgroup, known.now),
+                        }
+                        .as_bytes(),
+                    ),
                 },
                 Key::LocalAddr => self.push_address(&socket.local, text),
                 Key::RemoteAddr => self.push_address(&socket.remote, text),
@@ -218,7 +260,7 @@ impl Keys {
         }
         if let Some(prefix) = prefix {
             text.push(b'/');
-            push_number(text, prefix);
+            push_decimal(text, u64::from(prefix));
         }
     }
 
@@ -251,7 +293,7 @@ fn family(end: &Endpoint<'_>) -> &'static [u8] {
 }
 
 /// Whether the other end came to this one: to a port that this host listens on.
-fn is_inbound(protocol: Protocol, socket: &Socket<'_>, listening: &PortSet) -> Option<bool> {
+pub(super) fn is_inbound(protocol: Protocol, socket: &Socket<'_>, listening: &PortSet) -> Option<bool> {
     socket.local.port().filter(|_| protocol.has_service()).map(|port| listening.contains(port))
 }
 

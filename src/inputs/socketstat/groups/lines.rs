@@ -67,6 +67,9 @@ impl Lines<'_> {
         let sums = &group.sums;
         let mut push = |name, value| fields.push((name, Value::Unsigned(value)));
         push("sockets", sums.sockets);
+        if let Some(closed) = self.closed(place, kind) {
+            push("closed", closed);
+        }
         if kind.queues.recv_q {
             push("recv_q", sums.recv_q);
         }
@@ -121,5 +124,10 @@ impl Lines<'_> {
     fn totals<'a>(&'a self, place: usize, kind: &'a Kind) -> impl Iterator<Item = Option<Named<'a>>> {
         let totals = self.counters.iter().zip(self.table.totals(place)).zip(kind.totals.told());
         totals.map(|((field, total), told)| told.then_some((field.name, Value::Unsigned(*total))))
+    }
+
+    /// The connections of a group that have ended; `None` where they are not counted.
+    fn closed(&self, place: usize, kind: &Kind) -> Option<u64> {
+        self.table.totals(place).get(self.counters.len()).copied().filter(|_| kind.hears_closed)
     }
 }

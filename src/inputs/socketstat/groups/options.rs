@@ -1,6 +1,7 @@
 //! The options of groups, checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use super::keys::{Key, Keys};
 use super::lines::SpreadNames;
@@ -11,6 +12,7 @@ use super::{Groups, Kind, Queues};
 use crate::config::{OptionError, Strings};
 use crate::inputs::socketstat::extra::ExtraFields;
 use crate::inputs::socketstat::field::CONTRACT;
+use crate::inputs::socketstat::owners::Owners;
 use crate::inputs::socketstat::select::PortSet;
 use crate::inputs::socketstat::socket::Protocol;
 use crate::inputs::socketstat::totals::Totals;
@@ -43,7 +45,7 @@ pub(super) enum RankBy {
 
 impl Groups {
     /// The groups that the options ask for; `None` for a line per socket without a bound. With `once` there is only one
-    /// gather.
+    /// gather. `closed`: connections that end are to be counted, where that can be done.
     ///
     /// # Errors
     /// The first value that is not allowed.
@@ -52,6 +54,8 @@ impl Groups {
         extra: &ExtraFields,
         protocols: &[Protocol],
         once: bool,
+        closed: bool,
+        sys: &Path,
     ) -> Result<Option<Self>, OptionError> {
         let single = options.group_by.0.is_empty();
         let ipv4 = prefix("ipv4_prefix", options.ipv4_prefix, 32)?;
@@ -68,15 +72,24 @@ impl Groups {
         }
         let keys = if single { Keys::of_sockets() } else { keys };
         // The state of a socket changes: what it has moved belongs to no state.
+        let owned = keys.iter().any(Key::needs_identity);
         let has_totals = !keys.iter().any(|key| key == Key::State);
         let (counters, gauges): (Vec<_>, Vec<_>) =
             CONTRACT.iter().chain(extra.fields.iter().copied()).partition(|field| field.is_counter());
         let counters = if has_totals { counters } else { Vec::new() };
+        let counts_closed = closed && !single && !once && has_totals && protocols.contains(&Protocol::Tcp);
+        let columns = counters.len() + usize::from(counts_closed);
         let kind = |protocol: &Protocol| Kind {
             protocol: *protocol,
             // Only TCP counts.
-            totals: Totals::new(counters.iter().copied().filter(|_| *protocol == Protocol::Tcp)),
+            totals: Totals::new(
+                counters.iter().copied().filter(|_| *protocol == Protocol::Tcp),
+                owned,
+                counts_closed,
+            ),
+            listeners: HashMap::new(),
             listening: PortSet::default(),
+            hears_closed: false,
             dumped: false,
             is_first: false,
             last_lines: 0,
@@ -89,15 +102,19 @@ impl Groups {
             max_lines,
             rank_by: rank_by.unwrap_or(if has_totals { RankBy::Bytes } else { RankBy::Sockets }),
             once,
+            counts_closed,
+            owners: Owners::new(sys),
+            owned,
+            stats: super::Stats::default(),
             kinds: protocols.iter().map(kind).collect(),
-            table: Table::new(counters.len()),
+            table: Table::new(columns),
             samples: Samples::new(gauges),
             notes: Notes::default(),
             gathers: 0,
             said_folding: false,
             secret: std::hash::RandomState::new(),
             key: Vec::new(),
-            growth: vec![0; counters.len()],
+            growth: vec![0; columns],
             counters,
         }))
     }
@@ -105,6 +122,11 @@ impl Groups {
     /// The first key that can only be told with the ports that this host listens on.
     pub(in crate::inputs::socketstat) fn needs_listening(&self) -> Option<&'static str> {
         self.keys.iter().find(|key| key.needs_listening()).map(Key::name)
+    }
+
+    /// The first key that can only be told with the identity of sockets.
+    pub(in crate::inputs::socketstat) fn needs_identity(&self) -> Option<&'static str> {
+        self.keys.iter().find(|key| key.needs_identity()).map(Key::name)
     }
 
     /// Whether sockets are grouped, and not only bounded.

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -8,6 +9,7 @@ use crate::inputs::socketstat::field::{CONTRACT, FIELDS, Width};
 use crate::inputs::socketstat::socket::{Device, State};
 use crate::metric::{Metric, Value};
 
+mod ends;
 mod property;
 
 /// The lines of a gather: the tags of each, with its fields.
@@ -21,7 +23,9 @@ pub(super) fn options(keys: &[&str], max_series: Option<i64>) -> GroupOptions {
 pub(super) fn groups(options: &GroupOptions, extra: &[&str]) -> Groups {
     let extra: Vec<String> = extra.iter().map(|&name| name.to_owned()).collect();
     let extra = ExtraFields::of_option(&extra, false).unwrap();
-    Groups::of_options(options, &extra, &[Protocol::Tcp, Protocol::Udp], false).unwrap().unwrap()
+    Groups::of_options(options, &extra, &[Protocol::Tcp, Protocol::Udp], false, false, Path::new("/sys"))
+        .unwrap()
+        .unwrap()
 }
 
 /// A connection on a host that listens on port 443.
@@ -173,7 +177,9 @@ fn a_failed_dump_changes_nothing() {
 fn once_counts_what_is_there() {
     let extra = ExtraFields::default();
     let options = options(&["service"], None);
-    let mut groups = Groups::of_options(&options, &extra, &[Protocol::Tcp], true).unwrap().unwrap();
+    let mut groups = Groups::of_options(&options, &extra, &[Protocol::Tcp], true, false, Path::new("/sys"))
+        .unwrap()
+        .unwrap();
     let lines = gather(&mut groups, &[Connection::inbound(1, 100), Connection::inbound(2, 1)]);
     assert_eq!(field(&lines, "bytes_acked"), [("proto=tcp,service=443", Some(101))]);
 }
@@ -401,7 +407,15 @@ fn another_source_begins_anew() {
 fn wrong_options_name_key_and_value() {
     let wrong = |options: GroupOptions| {
         let extra = ExtraFields::default();
-        let error = Groups::of_options(&options, &extra, &[Protocol::Tcp, Protocol::Udp], false).unwrap_err();
+        let error = Groups::of_options(
+            &options,
+            &extra,
+            &[Protocol::Tcp, Protocol::Udp],
+            false,
+            false,
+            Path::new("/sys"),
+        )
+        .unwrap_err();
         format!("{}: {}", error.key, error.message)
     };
     let service = || options(&["service"], None);
@@ -423,6 +437,13 @@ fn wrong_options_name_key_and_value() {
         "rank_by: unknown order \"size\"; allowed are bytes, sockets, queue"
     );
     assert!(wrong(options(&["port"], None)).starts_with("group_by: unknown key \"port\""));
-    let none = Groups::of_options(&options(&[], None), &ExtraFields::default(), &[Protocol::Tcp], false);
+    let none = Groups::of_options(
+        &options(&[], None),
+        &ExtraFields::default(),
+        &[Protocol::Tcp],
+        false,
+        false,
+        Path::new("/sys"),
+    );
     assert!(none.unwrap().is_none());
 }

@@ -249,7 +249,7 @@ fn the_probe_names_what_is_missing() {
     let unknown = probe(None, nowhere).expect_err("no platform");
     assert!(unknown.to_string().contains("netstat_platform"), "{unknown}");
     let missing = probe(Some(Platform::FreeBsd), nowhere).expect_err("no netstat");
-    assert_eq!(missing.to_string(), "no program netstat on PATH");
+    assert_eq!(missing.to_string(), "netstat not found on PATH");
 }
 
 proptest! {

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 use crate::inputs::socketstat::socket::{Device, State};
 
@@ -18,7 +20,8 @@ fn tags(keys: &Keys, protocol: Protocol, socket: &Socket<'_>) -> String {
     let mut listening = PortSet::default();
     listening.insert(443);
     let mut key = Vec::new();
-    keys.of_socket(protocol, socket, &listening, &mut key);
+    let known = Known { listening: &listening, owner: None, now: Instant::now() };
+    keys.of_socket(protocol, socket, &known, &mut Owners::new(Path::new("/sys")), &mut key);
     let values = key.split(|byte| *byte == END).map(String::from_utf8_lossy);
     keys.iter()
         .zip(values)
@@ -142,7 +145,7 @@ fn the_line_for_the_rest() {
 fn errors_name_the_entry() {
     let unknown = Keys::of_option(&["service".to_owned(), "port".to_owned()]).unwrap_err();
     assert!(
-        unknown.starts_with("unknown key \"port\"; allowed are device, direction, family, "),
+        unknown.starts_with("unknown key \"port\"; allowed are cgroup, device, direction, family, "),
         "{unknown}"
     );
     let named = |port: &str, name: &str| {

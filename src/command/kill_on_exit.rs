@@ -1,0 +1,77 @@
+//! Kills a child's process group when this process is killed outright.
+
+#[cfg(target_os = "linux")]
+pub(super) use linux::KillOnExit;
+#[cfg(not(target_os = "linux"))]
+pub(super) use other::KillOnExit;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::io::{PipeReader, PipeWriter, Result, pipe};
+    use std::os::fd::AsRawFd;
+    use std::process::Child;
+
+    use nix::errno::Errno;
+    use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+    use nix::libc;
+
+    use crate::command::group_of;
+
+    /// From `include/uapi/asm-generic/fcntl.h`; the crate libc does not have it.
+    const F_SETSIG: libc::c_int = 10;
+
+    /// Kills a child's process group when it is dropped, which includes the death of this process.
+    ///
+    /// It is a pipe that nobody writes to. The kernel sends the signal of `F_SETSIG` to the owner of the reading end
+    /// (`F_SETOWN` and `O_ASYNC`, see fcntl(2)) when the last writer is gone, and the only writer is this process. The
+    /// owner is the process group itself and not its number, so a reused number is not hit. `PR_SET_PDEATHSIG` would
+    /// need code between fork and exec; the standard library then opens a socket pair, which ss lists.
+    #[derive(Debug)]
+    pub(in crate::command) struct KillOnExit {
+        reader: PipeReader,
+        _writer: PipeWriter,
+    }
+
+    impl KillOnExit {
+        /// Opens the pipe. The next child inherits the reading end, and so keeps it open.
+        pub(in crate::command) fn new() -> Result<Self> {
+            let (reader, writer) = pipe()?;
+            fcntl(&reader, FcntlArg::F_SETFD(FdFlag::empty()))?;
+            Ok(Self { reader, _writer: writer })
+        }
+
+        /// Makes the child's process group the one that is killed.
+        pub(in crate::command) fn watch(&self, child: &Child) -> Result<()> {
+            let Some(group) = group_of(child) else { return Ok(()) };
+            let reader = self.reader.as_raw_fd();
+            for (command, argument) in [(libc::F_SETOWN, -group.as_raw()), (F_SETSIG, libc::SIGKILL)] {
+                // SAFETY: the descriptor is open, and these commands of fcntl(2) take an integer.
+                #[allow(unsafe_code)]
+                let outcome = unsafe { libc::fcntl(reader, command, argument) };
+                Errno::result(outcome)?;
+            }
+            fcntl(&self.reader, FcntlArg::F_SETFL(OFlag::O_ASYNC))?;
+            Ok(())
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod other {
+    use std::io::Result;
+    use std::process::Child;
+
+    /// Does nothing: on other systems an orphaned child ends at its next write to the closed pipe.
+    #[derive(Debug)]
+    pub(in crate::command) struct KillOnExit;
+
+    impl KillOnExit {
+        pub(in crate::command) fn new() -> Result<Self> {
+            Ok(Self)
+        }
+
+        pub(in crate::command) fn watch(&self, _: &Child) -> Result<()> {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What can be wrong in a configuration, and how messages show keys and values of the file.
+
+use thiserror::Error;
+
+use crate::quote::{quote, shorten};
+
+/// What is wrong in a configuration.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{file}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
+pub struct ConfigError {
+    /// The file's name.
+    pub(super) file: String,
+    /// Counted from 1. `None` if the error is not in a line.
+    pub(super) line: Option<usize>,
+    /// The key, what is wrong with it and what is allowed.
+    pub(super) message: String,
+}
+
+/// What is wrong with the value of one option, found after the section was read.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{key}: {message}")]
+pub(crate) struct OptionError {
+    /// The option's name; for an entry in a table of tags, with the tag: `tagpass.proto`.
+    pub(crate) key: String,
+    /// What is wrong, and what is allowed.
+    pub(crate) message: String,
+}
+
+/// The message of an error about a value, in one line. What it quotes from the file is cut, what it expected is not.
+pub(super) fn one_line(message: &str) -> String {
+    let message = message.lines().collect::<Vec<_>>().join(", ");
+    match message.rsplit_once(", expected ") {
+        Some((found, expected)) => format!("{}, expected {expected}", shorten(found)),
+        // This crate's own messages are cut already.
+        None => message,
+    }
+}
+
+/// A key for a message: cut, and quoted where TOML needs quotes for it.
+pub(super) fn shown(key: &str) -> String {
+    let bare = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if bare && !key.is_empty() { shorten(key) } else { quote(key.as_bytes()) }
+}

@@ -1,0 +1,33 @@
+//! What to do about an error of the system, where its own text does not say.
+
+use std::io::Error;
+
+use nix::libc::{EMFILE, ENFILE};
+
+/// The error in words, with advice.
+#[must_use]
+pub fn text(error: &Error) -> String {
+    format!("{error}{}", advice(error.raw_os_error()))
+}
+
+/// What to put behind the text of an error with this number; for most errors nothing.
+pub(crate) fn advice(errno: Option<i32>) -> &'static str {
+    match errno {
+        Some(EMFILE) => ": raise ulimit -n (LimitNOFILE in a systemd unit)",
+        Some(ENFILE) => " on this host: raise the sysctl fs.file-max",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_lack_of_descriptors_has_advice() {
+        let text = |errno| text(&Error::from_raw_os_error(errno));
+        assert!(text(EMFILE).ends_with(": raise ulimit -n (LimitNOFILE in a systemd unit)"));
+        assert!(text(ENFILE).ends_with("raise the sysctl fs.file-max"));
+        assert!(!text(nix::libc::ENOENT).contains("raise"));
+    }
+}
