@@ -6,9 +6,9 @@
 pub mod accumulator;
 pub mod agent;
 pub mod cli;
-pub mod command;
+mod command;
 pub mod config;
-pub mod file;
+mod file;
 pub mod filter;
 pub mod host;
 pub mod inputs;
@@ -17,13 +17,12 @@ pub mod lines;
 pub mod logger;
 pub mod metric;
 mod metric_writer;
-#[cfg(target_os = "linux")]
 pub mod netlink;
-pub mod netstat;
-pub mod number;
+mod netstat;
+mod number;
 pub mod os_error;
 pub mod output;
-pub mod platform;
+mod platform;
 mod program;
 pub mod quote;
 pub mod trigger;

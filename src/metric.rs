@@ -1,4 +1,4 @@
-//! A metric as an input hands it over: a name, tags and fields, all borrowed for the length of one call.
+//! A metric as an input passes it on: a name, tags and fields, all borrowed for one call.
 
 /// The value of one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Value<'a> {
     Text(&'a [u8]),
 }
 
-/// One measurement. Tags stand in the order of their keys; a tag with an empty value counts as absent.
+/// A metric. A tag with an empty value counts as absent.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric<'a> {
     /// The measurement's name.

@@ -11,6 +11,7 @@ mod support;
 mod auto;
 mod cli;
 mod fixtures;
+mod man;
 #[cfg(all(target_os = "linux", target_endian = "little"))]
 mod netlink_replay;
 #[cfg(target_os = "linux")]

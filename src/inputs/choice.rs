@@ -1,10 +1,12 @@
 //! Which source an input reads: the one that its section names, or with `auto` the first that works and can give what
 //! the section needs.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Context;
+use super::environment::Context;
 use super::source::{Cause, SourceError};
+use crate::command::Children;
 use crate::config::OptionError;
 use crate::config::duration::GoDuration;
 use crate::platform::Platform;
@@ -132,6 +134,11 @@ impl<S: ?Sized, C: Copy> Choice<S, C> {
             }
         };
         Ok(self.chosen.insert(chosen))
+    }
+
+    /// The children that sources run.
+    pub(super) fn children(&self) -> Arc<Children> {
+        self.context.environment.children.clone()
     }
 
     /// The source that it would choose now.

@@ -1,103 +1,16 @@
 //! The inputs: what each gathers, and from which sources.
 
 mod choice;
+mod environment;
+mod input;
 pub mod net;
 pub mod socketstat;
 pub mod source;
 
-use std::sync::Arc;
-
-#[cfg(target_os = "linux")]
-use nix::sys::socket::SockProtocol;
-
-use crate::accumulator::Accumulator;
-use crate::command::Children;
 use crate::config::{ConfigError, Known, Section, field_names};
-use crate::host::Host;
-#[cfg(target_os = "linux")]
-use crate::netlink::dump::{Dumper, SharedDumper};
-use crate::output::OutputError;
 use crate::platform::Platform;
-
-/// Something that gathers metrics.
-pub trait Input {
-    /// Begins what goes on between gathers: called once, before the first of several.
-    fn start(&mut self) {}
-
-    /// Gathers once. What fails is reported to the accumulator and costs nothing else.
-    ///
-    /// # Errors
-    /// When nobody reads the metrics any more.
-    fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), OutputError>;
-
-    /// What it would gather now, and from where: a part per source. Gathers nothing.
-    fn describe(&self) -> Vec<Part>;
-}
-
-/// What an input would gather from one source. Prints as a part of a line.
-pub struct Part {
-    /// The source, or why there is none.
-    pub(crate) source: Result<&'static str, String>,
-    /// What it would gather from it.
-    pub(crate) what: String,
-}
-
-impl std::fmt::Display for Part {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.source {
-            Ok(source) => write!(f, "source {source}, {}", self.what),
-            Err(error) => write!(f, "{}: {error}", self.what),
-        }
-    }
-}
-
-/// What inputs need of the process and its host.
-#[derive(Clone, Debug)]
-pub struct Environment {
-    /// Roots and search path.
-    pub host: Arc<Host>,
-    /// Runs children.
-    pub children: Arc<Children>,
-    /// Whether there is only one gather.
-    pub once: bool,
-    /// The kernel's socket tables.
-    #[cfg(target_os = "linux")]
-    pub sock_diag: SharedDumper,
-    /// The kernel's network devices.
-    #[cfg(target_os = "linux")]
-    pub route: SharedDumper,
-}
-
-impl Environment {
-    /// Of this process.
-    #[must_use]
-    pub fn of_process() -> Self {
-        Self::of_host(Host::from_environment(|name| std::env::var_os(name)))
-    }
-
-    /// Of a host.
-    #[must_use]
-    pub fn of_host(host: Host) -> Self {
-        Self {
-            host: Arc::new(host),
-            children: Arc::default(),
-            once: false,
-            #[cfg(target_os = "linux")]
-            sock_diag: SharedDumper::new(Dumper::new(SockProtocol::NetlinkSockDiag)),
-            #[cfg(target_os = "linux")]
-            route: SharedDumper::new(Dumper::new(SockProtocol::NetlinkRoute)),
-        }
-    }
-}
-
-/// What a source may need.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// Roots, search path and children.
-    pub environment: Environment,
-    /// Whose netstat is installed, if it is known.
-    pub platform: Option<Platform>,
-}
+pub use environment::{Context, Environment};
+pub use input::{Input, Part};
 
 /// How an input is made from its section.
 type New = fn(&Section<'_>, &Environment) -> Result<Box<dyn Input>, ConfigError>;

@@ -20,6 +20,8 @@ pub const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// `NLM_F_DUMP_INTR`: what is dumped changed meanwhile, so that rows may be missing or double.
 pub const INTERRUPTED: u16 = 0x10;
 
+/// `NLA_F_NESTED`: the bit of an attribute's type that says that its value consists of attributes.
+pub const NESTED: u16 = 0x8000;
 /// The bits of an attribute's type that are its type (`NLA_TYPE_MASK`).
 const ATTRIBUTE_TYPE: u16 = 0x3fff;
 /// `struct nlattr`.

@@ -2,7 +2,7 @@
 //!
 //! Source: netlink(7) and `include/uapi/linux/netlink.h`.
 
-use super::message::HEADER;
+use super::message::{HEADER, NESTED};
 
 /// `NLM_F_REQUEST`.
 const REQUEST: u16 = 0x1;
@@ -58,6 +58,16 @@ impl Request {
         self
     }
 
+    /// Appends an attribute that holds attributes.
+    #[must_use]
+    pub fn nested(self, kind: u16, attributes: &[(u16, &[u8])]) -> Self {
+        let mut inner = Self(Vec::new());
+        for (kind, value) in attributes {
+            inner = inner.attribute(*kind, value);
+        }
+        self.attribute(kind | NESTED, &inner.0)
+    }
+
     /// The bytes to send under a sequence number.
     #[must_use]
     pub fn finish(mut self, sequence: u32) -> Vec<u8> {
@@ -75,6 +85,12 @@ impl Request {
 mod tests {
     use super::*;
     use crate::netlink::message::{Attributes, Messages};
+
+    #[test]
+    fn attributes_can_hold_attributes() {
+        let bytes = Request::dump(18).nested(1, &[(3, &[1, 0, 0, 0])]).finish(99);
+        assert_eq!(bytes[HEADER..], [12, 0, 1, 0x80, 8, 0, 3, 0, 1, 0, 0, 0]);
+    }
 
     #[test]
     fn a_request_is_a_message_with_its_attributes() {

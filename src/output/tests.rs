@@ -6,10 +6,10 @@ fn pieces_are_whole_lines_below_the_limit() {
     let lines = line.repeat(100);
     let piece = piece_of(&lines);
     assert_eq!(piece % 100, 0);
-    assert!(piece <= WHOLE && piece > WHOLE - 100, "{piece}");
+    assert!(piece <= ATOMIC && piece > ATOMIC - 100, "{piece}");
     assert_eq!(piece_of(b"a\nb\n"), 4);
-    let long = [b"y".repeat(2 * WHOLE), b"\nz\n".to_vec()].concat();
-    assert_eq!(piece_of(&long), 2 * WHOLE + 1);
+    let long = [b"y".repeat(2 * ATOMIC), b"\nz\n".to_vec()].concat();
+    assert_eq!(piece_of(&long), 2 * ATOMIC + 1);
     assert_eq!(piece_of(b"no end"), 6);
 }
 
@@ -23,7 +23,7 @@ fn a_half_written_line_is_remembered() {
 }
 
 #[test]
-fn a_full_device_is_an_error_and_drops_what_waits() {
+fn a_full_device_is_an_error_and_empties_the_buffer() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
     let Ok(full) = full else {
         crate::skip::skipped("needs /dev/full");
@@ -36,10 +36,24 @@ fn a_full_device_is_an_error_and_drops_what_waits() {
 }
 
 #[test]
-fn a_closed_reader_is_told_apart() {
+fn a_closed_reader_is_an_error_of_its_own() {
     let (reader, writer) = nix::unistd::pipe().unwrap();
     let mut output = Output::new(writer);
     drop(reader);
     output.buffer().extend_from_slice(b"a b=1i\n");
     assert!(matches!(output.flush(), Err(OutputError::Closed)));
+}
+
+#[test]
+fn a_large_buffer_grows_by_steps() {
+    let mut output = Output::new(std::fs::File::open("/dev/null").unwrap().into());
+    let line = vec![b'x'; ROOM / 4];
+    while output.buffer.len() < 2 * DOUBLED {
+        output.buffer().extend_from_slice(&line);
+        let (length, capacity) = (output.buffer.len(), output.buffer.capacity());
+        assert!(length <= DOUBLED || capacity <= length + STEP + ROOM, "{capacity} for {length}");
+    }
+    // It is written to a descriptor that is not open for writing.
+    assert!(output.flush().is_err());
+    assert!(output.buffer.capacity() <= KEPT);
 }

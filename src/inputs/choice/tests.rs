@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::host::Host;
-use crate::inputs::Environment;
+use crate::inputs::environment::Environment;
 
 /// A source that is no more than its name, and works where a file of that name is in the directory on PATH.
 type Fake = &'static str;

@@ -3,8 +3,19 @@
 //! Sources: `struct tcp_info` in `include/uapi/linux/tcp.h` (offsets; the kernel only ever appends), `tcp_get_info` in
 //! `net/ipv4/tcp.c` (units), `tcp_stats_print` in `misc/ss.c` of iproute2 (ss's names).
 
-use super::socket::TcpInfo;
 use crate::netlink::message::number;
+
+/// What TCP counts and measures for one socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TcpInfo<'a> {
+    /// Nothing is known.
+    #[default]
+    Unknown,
+    /// The kernel's `struct tcp_info`: older kernels have a shorter one, newer ones a longer one.
+    Raw(&'a [u8]),
+    /// Counters as ss prints them, in the order of [`CONTRACT`]: it prints none that is 0.
+    Printed([Option<u64>; PRINTED]),
+}
 
 /// How many fields ss prints for each socket: the first ones of [`FIELDS`].
 pub const PRINTED: usize = 6;

@@ -18,6 +18,7 @@ mod options;
 mod owners;
 mod print;
 pub mod procfs;
+pub mod protocol;
 mod select;
 pub mod socket;
 pub mod source;
@@ -29,7 +30,8 @@ mod totals;
 
 use std::time::{Duration, Instant};
 
-use super::{Environment, Input, Part};
+use super::environment::Environment;
+use super::input::{Input, Part};
 use crate::accumulator::Accumulator;
 use crate::config::{ConfigError, Section};
 use crate::logger::Level;

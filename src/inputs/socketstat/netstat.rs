@@ -12,7 +12,7 @@ use std::ffi::OsStr;
 use super::socket::{Protocol, Socket};
 use super::source::{Capabilities, Query, Source};
 use crate::command::find_program;
-use crate::inputs::Environment;
+use crate::inputs::environment::Environment;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::logger::Level;
 use crate::platform::Platform;

@@ -17,7 +17,7 @@ use crate::config::duration::GoDuration;
 use crate::config::{ConfigError, OptionError, Section, Strings};
 use crate::host::Network;
 use crate::inputs::choice::{Choice, SourceOptions};
-use crate::inputs::{Context, Environment};
+use crate::inputs::environment::{Context, Environment};
 use crate::quote::quote;
 
 /// The options as they stand in the file.

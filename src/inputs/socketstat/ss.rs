@@ -4,12 +4,13 @@
 mod filter;
 pub mod table;
 mod unix;
+mod words;
 
 use super::socket::{Protocol, Socket};
 use super::source::{Capabilities, Query, Source};
 use crate::command::find_program;
 use crate::host::Host;
-use crate::inputs::Environment;
+use crate::inputs::environment::Environment;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::program::{Program, command_line};
 use table::Table;

@@ -5,7 +5,7 @@
 //! Sources: `include/net/tcp_states.h` and `include/linux/sctp.h` of the kernel; `sstate_name`,
 //! `sctp_sstate_name`, `default_dbs` and `default_afs` in `misc/ss.c` of iproute2 6.1.
 
-use super::socket::Protocol;
+use super::protocol::Protocol;
 
 /// `TCP_ESTABLISHED`.
 pub const ESTABLISHED: u8 = 1;

@@ -12,6 +12,7 @@ use super::source::{Capabilities, Query, Source};
 use super::sources::SOURCES;
 use super::state;
 use crate::accumulator::Accumulator;
+use crate::command::Children;
 use crate::inputs::choice::Choice;
 use crate::inputs::source::{Diagnostic, SourceError};
 use crate::logger::Level;
@@ -115,6 +116,7 @@ impl Table {
     ) -> Result<Vec<Diagnostic>, SourceError> {
         let protocol = self.protocol;
         let now = Instant::now();
+        let children = self.choice.children();
         let chosen = self.choice.source(now)?;
         let name = chosen.registration.name;
         if let Some(instead_of) = chosen.instead_of.take() {
@@ -148,7 +150,9 @@ impl Table {
         };
         let outcome = match output {
             Output::Lines(lines) => {
-                write_lines(&mut *chosen.source, &query, selection, lines, &mut stats.sockets, accumulator)
+                let mut reader =
+                    LineReader { selection, lines, sockets: &mut stats.sockets, children: &children };
+                reader.read(&mut *chosen.source, &query, accumulator)
             }
             Output::Groups(groups) => {
                 if is_other_source {
@@ -187,25 +191,39 @@ impl Table {
 }
 
 /// A line per socket.
-fn write_lines(
-    source: &mut dyn Source,
-    query: &Query,
-    selection: &mut Selection,
-    lines: &mut Lines,
-    sockets: &mut u64,
-    accumulator: &mut Accumulator<'_>,
-) -> Result<Vec<Diagnostic>, SourceError> {
-    let mark = accumulator.mark();
-    let outcome = source.dump(query, &mut |socket| {
-        if selection.takes(query.protocol, socket) {
-            *sockets += 1;
-            lines.write(query.protocol, socket, &mut |metric| accumulator.add(metric));
+struct LineReader<'a> {
+    selection: &'a mut Selection,
+    lines: &'a mut Lines,
+    /// How many there are.
+    sockets: &'a mut u64,
+    children: &'a Children,
+}
+
+impl LineReader<'_> {
+    fn read(
+        &mut self,
+        source: &mut dyn Source,
+        query: &Query,
+        accumulator: &mut Accumulator<'_>,
+    ) -> Result<Vec<Diagnostic>, SourceError> {
+        let mark = accumulator.mark();
+        let outcome = source.dump(query, &mut |socket| {
+            if self.selection.takes(query.protocol, socket) {
+                *self.sockets += 1;
+                self.lines.write(query.protocol, socket, &mut |metric| accumulator.add(metric));
+                if accumulator.is_full() {
+                    self.children.kill();
+                }
+            }
+        });
+        if accumulator.drop_if_full(&format!("{} sockets", query.protocol)) {
+            return Ok(Vec::new());
         }
-    });
-    if outcome.is_err() {
-        accumulator.rollback(mark);
+        if outcome.is_err() {
+            accumulator.rollback(mark);
+        }
+        outcome
     }
-    outcome
 }
 
 /// The groups need to know first which ports this host listens on.

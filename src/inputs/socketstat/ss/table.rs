@@ -10,6 +10,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::unix::{Alignment, Verdict, unix_ends};
+use super::words::Words;
 use crate::inputs::socketstat::field::{CONTRACT, PRINTED};
 use crate::inputs::socketstat::socket::{Endpoint, Protocol, Socket, State, TcpInfo};
 use crate::inputs::source::{Diagnostic, Skipped};
@@ -281,7 +282,7 @@ fn unix_cells(cells: Cells, line: &[u8], start: usize) -> Option<Cells> {
 
 fn inet_cells(protocol: Protocol, cells: Cells, line: &[u8], start: usize) -> Option<Cells> {
     let portless = protocol == Protocol::Packet;
-    let mut words = Words { line, at: start };
+    let mut words = Words::from(line, start);
     let (local_addr, local_port) = address_and_port(line, words.next()?, portless)?;
     let (remote_addr, remote_port) = address_and_port(line, words.next()?, portless)?;
     Some(Cells { local_addr, local_port, remote_addr, remote_port, ..cells })
@@ -300,37 +301,6 @@ fn address_and_port(line: &[u8], word: Range<usize>, portless: bool) -> Option<(
         Some(colon) => Some((word.start..word.start + colon, word.start + colon + 1..word.end)),
         None if portless => Some((word.clone(), word.end..word.end)),
         None => None,
-    }
-}
-
-/// The words of a line, by their places.
-pub(super) struct Words<'a> {
-    line: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Words<'a> {
-    pub(super) const fn of(line: &'a [u8]) -> Self {
-        Self { line, at: 0 }
-    }
-
-    fn skip_blanks(&mut self) {
-        let blanks = self.line.get(self.at..).unwrap_or_default().iter();
-        self.at += blanks.take_while(|byte| byte.is_ascii_whitespace()).count();
-    }
-
-    pub(super) fn next(&mut self) -> Option<Range<usize>> {
-        self.skip_blanks();
-        let start = self.at;
-        let word = self.line.get(start..).unwrap_or_default().iter();
-        self.at += word.take_while(|byte| !byte.is_ascii_whitespace()).count();
-        (start < self.at).then_some(start..self.at)
-    }
-
-    /// What follows the words taken so far.
-    pub(super) fn rest(&mut self) -> Range<usize> {
-        self.skip_blanks();
-        self.at..self.line.len()
     }
 }
 

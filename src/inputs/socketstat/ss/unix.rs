@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::table::Words;
+use super::words::Words;
 use crate::number::parse_decimal;
 
 /// The longest path of a unix socket (`sun_path`).

@@ -1,0 +1,40 @@
+//! The words of a line: what white space separates.
+
+use std::ops::Range;
+
+/// The words of a line, by their places.
+pub(super) struct Words<'a> {
+    line: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Words<'a> {
+    /// The words of the whole line.
+    pub(super) const fn of(line: &'a [u8]) -> Self {
+        Self { line, at: 0 }
+    }
+
+    /// The words behind `start`.
+    pub(super) const fn from(line: &'a [u8], start: usize) -> Self {
+        Self { line, at: start }
+    }
+
+    fn skip_blanks(&mut self) {
+        let blanks = self.line.get(self.at..).unwrap_or_default().iter();
+        self.at += blanks.take_while(|byte| byte.is_ascii_whitespace()).count();
+    }
+
+    pub(super) fn next(&mut self) -> Option<Range<usize>> {
+        self.skip_blanks();
+        let start = self.at;
+        let word = self.line.get(start..).unwrap_or_default().iter();
+        self.at += word.take_while(|byte| !byte.is_ascii_whitespace()).count();
+        (start < self.at).then_some(start..self.at)
+    }
+
+    /// What follows the words taken so far.
+    pub(super) fn rest(&mut self) -> Range<usize> {
+        self.skip_blanks();
+        self.at..self.line.len()
+    }
+}
