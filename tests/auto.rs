@@ -134,6 +134,7 @@ int socket(int family, int type, int protocol) {
     assert!(
         counters.starts_with("I! [inputs.socketstat] ss: cannot use netlink, so there are no TCP counters")
     );
-    let expected = "I! [inputs.net] interfaces are read from source procfs (netlink: cannot list the interfaces: ";
+    let expected =
+        "I! [inputs.net] interfaces are read from source procfs (netlink: cannot list the interfaces: ";
     assert!(interfaces.starts_with(expected), "{interfaces}");
 }
