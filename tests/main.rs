@@ -38,6 +38,10 @@ mod exact;
 #[cfg(target_os = "linux")]
 mod interfaces;
 #[cfg(target_os = "linux")]
+mod interfaces_churn;
+#[cfg(target_os = "linux")]
+mod interfaces_sources;
+#[cfg(target_os = "linux")]
 mod live;
 #[cfg(target_os = "linux")]
 mod netlink_vs_ss;
