@@ -35,6 +35,8 @@ mod soak;
 // In a network namespace.
 #[cfg(target_os = "linux")]
 mod interfaces;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod kernel;
 #[cfg(target_os = "linux")]
 mod live;
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@
 pub mod execd;
 pub mod namespace;
 pub mod needs;
+pub mod rare;
 pub mod reference;
 pub mod skip;
 pub mod telegraf;
