@@ -37,6 +37,8 @@ mod soak;
 mod exact;
 #[cfg(target_os = "linux")]
 mod interfaces;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod kernel;
 #[cfg(target_os = "linux")]
 mod interfaces_churn;
 #[cfg(target_os = "linux")]

@@ -8,6 +8,7 @@ pub mod gathers;
 pub mod links;
 pub mod namespace;
 pub mod needs;
+pub mod rare;
 pub mod reference;
 pub mod skip;
 #[cfg(target_os = "linux")]
