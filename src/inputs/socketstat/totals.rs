@@ -188,6 +188,7 @@ impl Totals {
             self.next.owners.push(PackedOwner::new(owner));
         }
         if self.words == 0 {
+            // Without counters it is only noted that it was listed.
             self.next.push(id, Mark::default());
             return true;
         }
@@ -337,7 +338,7 @@ impl Sockets {
         values(&self.words, place, words)
     }
 
-    /// Adds a socket; its values are added apart.
+    /// Adds a socket whose values were added before.
     fn push(&mut self, id: u64, mark: Mark) {
         self.ids.push(id);
         self.marks.push(mark);
