@@ -18,6 +18,8 @@ pub struct Results {
     pub idle_host: Option<Spread>,
     /// System calls that a gather of `net` makes for each of so many interfaces; empty without strace.
     pub system_calls: BTreeMap<usize, f64>,
+    /// How many TCP sockets were grouped.
+    pub grouped_sockets: usize,
     /// Telegraf with each of the inputs in turn.
     pub telegraf: Option<EndToEnd>,
     /// Size of the binary in MB.
