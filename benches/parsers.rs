@@ -18,7 +18,7 @@ use telegraf_execd_network::inputs::socketstat::netlink::rows::Rows;
 use telegraf_execd_network::inputs::socketstat::socket::{
     Device, Endpoint, Protocol, Socket, State, TcpInfo,
 };
-use telegraf_execd_network::inputs::socketstat::ss::table::Table;
+use telegraf_execd_network::inputs::socketstat::ss::table::SsTable;
 use telegraf_execd_network::line_protocol::Unsigned;
 use telegraf_execd_network::lines::Lines;
 use telegraf_execd_network::logger::{Level, Logger};
@@ -52,7 +52,7 @@ fn ss_output() -> Vec<u8> {
 }
 
 fn parse_ss(text: &[u8]) {
-    let mut table = Table::new(Protocol::Tcp);
+    let mut table = SsTable::new(Protocol::Tcp);
     let mut each = |socket: &Socket<'_>| {
         black_box(socket);
     };

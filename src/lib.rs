@@ -1,14 +1,14 @@
-//! Network interfaces and sockets as Telegraf metrics, for Telegraf's `inputs.execd`.
+//! Metrics about network interfaces and sockets, for Telegraf's `inputs.execd`.
 //!
-//! Data flows one way: a source reads the system, its parser makes typed rows, the input makes metrics of
-//! them, the filter judges each metric, the line protocol encoder writes it to stdout.
+//! Data flows one way: a source reads from the system, its parser returns typed rows, the input turns them into metrics,
+//! the filter drops or edits each metric, and the line protocol encoder writes it to stdout.
 
 pub mod accumulator;
 pub mod agent;
 pub mod cli;
-pub mod command;
+mod command;
 pub mod config;
-pub mod file;
+mod file;
 pub mod filter;
 pub mod host;
 pub mod inputs;
@@ -19,11 +19,11 @@ pub mod metric;
 mod metric_writer;
 #[cfg(target_os = "linux")]
 pub mod netlink;
-pub mod netstat;
-pub mod number;
+mod netstat;
+mod number;
 pub mod os_error;
 pub mod output;
-pub mod platform;
+mod platform;
 mod program;
 pub mod quote;
 pub mod trigger;

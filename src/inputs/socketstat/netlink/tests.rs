@@ -225,7 +225,7 @@ fn a_broken_stream_fails_and_the_next_dump_opens_another() {
     for broken in [Vec::new(), vec![1; 15], [socket(1, 0, 5), vec![0; 16]].concat()] {
         let good = vec![Ok([socket(2, 0, 6), done(2, 0)].concat())];
         let (mut source, opened) = scripted(vec![vec![Ok(broken)], good]);
-        assert!(text(dump(&mut source).0).ends_with("malformed answer of the kernel"));
+        assert!(text(dump(&mut source).0).ends_with("malformed answer from the kernel"));
         assert_eq!(dump(&mut source).1, [6]);
         assert_eq!(opened.lock().unwrap().len(), 2);
     }

@@ -2,7 +2,7 @@ use std::ffi::OsStr;
 
 use proptest::prelude::*;
 
-use super::table::Table;
+use super::table::NetstatTable;
 use super::{CAPABILITIES, probe, runs};
 use crate::inputs::socketstat::print::printed;
 use crate::inputs::socketstat::socket::{Protocol, Socket};
@@ -16,10 +16,10 @@ Proto Recv-Q Send-Q Local Address          Foreign Address        (state)
 /// How many rows were skipped, and whether nothing was printed.
 type End = Result<(u64, bool), String>;
 
-/// What `Table` makes of an output: each socket as `local port remote port state recv_q send_q`, and the end.
+/// What `NetstatTable` makes of an output: each socket as `local port remote port state recv_q send_q`, and the end.
 fn read(protocol: Protocol, output: &[u8]) -> (Vec<String>, End) {
     let mut sockets = Vec::new();
-    let mut table = Table::new(protocol, listed(protocol));
+    let mut table = NetstatTable::new(protocol, listed(protocol));
     for line in output.split(|byte| *byte == b'\n') {
         table.line(Some(line), &mut |socket| sockets.push(shown(socket)));
     }
@@ -154,7 +154,7 @@ fn rows_that_cannot_be_read_are_counted_and_cost_no_other() {
         let (sockets, left_out) = rows(Protocol::Tcp, &format!("{good}\n{bad}\n{good}\r\n"));
         assert_eq!((sockets.len(), left_out), (2, 1), "{bad}");
     }
-    let mut table = Table::new(Protocol::Udp, !0);
+    let mut table = NetstatTable::new(Protocol::Udp, !0);
     table.line(Some(b"Proto Recv-Q Send-Q Local Address Foreign Address"), &mut |_| {});
     table.line(None, &mut |_| {});
     assert_eq!(table.finish().unwrap().skipped.count(), 1);

@@ -20,7 +20,7 @@ fn shown(socket: &Socket<'_>) -> String {
 }
 
 fn read(protocol: Protocol, little: bool, lines: &[&[u8]]) -> (Vec<String>, Result<Skipped, Cause>) {
-    let mut table = Table::new(protocol, listed(protocol), little);
+    let mut table = ProcTable::new(protocol, listed(protocol), little);
     let printed =
         lines.iter().filter_map(|line| table.line(Some(line)).map(|socket| shown(&socket))).collect();
     (printed, table.finish())
@@ -137,7 +137,7 @@ fn a_bad_line_costs_that_line() {
 
 #[test]
 fn tells_a_line_that_is_too_long() {
-    let mut table = Table::new(Protocol::Unix, !0, true);
+    let mut table = ProcTable::new(Protocol::Unix, !0, true);
     assert!(table.line(Some(UNIX.as_bytes())).is_none());
     assert!(table.line(None).is_none());
     let text = said(&table.finish().unwrap()).unwrap();

@@ -31,7 +31,7 @@ fn row_of(socket: &Socket<'_>) -> Row {
 
 /// Reads a table; `None` where it is none.
 fn read(protocol: Protocol, text: &[u8]) -> Option<(Vec<Row>, Vec<Diagnostic>)> {
-    let (mut table, mut rows) = (Table::new(protocol), Vec::new());
+    let (mut table, mut rows) = (SsTable::new(protocol), Vec::new());
     let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
     // What follows the last newline is no line.
     lines.pop_if(|line| line.is_empty());
@@ -146,14 +146,14 @@ fn the_header_decides_the_columns() {
 #[test]
 fn what_is_no_table_is_refused_and_quoted() {
     for text in ["usage: ss", "Send-Q Recv-Q Local", "Recv-Q Send-Q", " \u{1b}[31m"] {
-        let error = Table::new(Protocol::Tcp).line(Some(text.as_bytes()), &mut |_| {}).err();
+        let error = SsTable::new(Protocol::Tcp).line(Some(text.as_bytes()), &mut |_| {}).err();
         let expected =
             format!("printed unexpected output, expected the header of ss, got {}", quote(text.as_bytes()));
         assert_eq!(error, Some(expected));
     }
-    let error = Table::new(Protocol::Tcp).line(None, &mut |_| {}).expect_err("no header");
+    let error = SsTable::new(Protocol::Tcp).line(None, &mut |_| {}).expect_err("no header");
     assert!(error.contains("more than 64 KiB"), "{error}");
-    let error = Table::new(Protocol::Tcp).finish(&mut |_| {}).err();
+    let error = SsTable::new(Protocol::Tcp).finish(&mut |_| {}).err();
     assert_eq!(error.as_deref(), Some("printed nothing, expected the header of ss"));
 }
 
@@ -195,7 +195,7 @@ fn a_row_that_is_short_or_cut_is_skipped() {
 
 #[test]
 fn a_line_that_is_too_long_is_skipped_with_its_details() {
-    let (mut table, mut rows) = (Table::new(Protocol::Tcp), Vec::new());
+    let (mut table, mut rows) = (SsTable::new(Protocol::Tcp), Vec::new());
     let mut each = |socket: &Socket<'_>| rows.push(row_of(socket));
     let lines: [Option<&[u8]>; 4] = [
         Some(b"State Recv-Q Send-Q Local Address:Port"),
