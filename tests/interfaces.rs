@@ -1,4 +1,4 @@
-//! The interfaces of a network namespace as they come, go and change between the gathers of one process.
+//! Interfaces of a network namespace that are added, removed and changed between the gathers of one process.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
@@ -10,7 +10,7 @@ fn ip(arguments: &str) {
     assert!(run("ip", &arguments), "ip {arguments:?}");
 }
 
-/// Asks for a gather: the interfaces that were written and their speeds, in order of names.
+/// Triggers a gather. Returns the names and speeds of the interfaces, sorted by name.
 fn gather(stdin: &mut ChildStdin, stdout: &mut BufReader<ChildStdout>) -> Vec<(String, String)> {
     stdin.write_all(b"\n").expect("the plugin reads");
     let mut interfaces = Vec::new();
@@ -32,7 +32,7 @@ fn changes_between_gathers_are_seen() {
     if !enter() {
         return;
     }
-    // That of this namespace, in a mount namespace of the plugin's own.
+    // Mounts the /sys of this network namespace, in a mount namespace for the plugin.
     let program = assert_cmd::cargo::cargo_bin!("telegraf-execd-network");
     let mut child = Command::new("unshare")
         .args(["-m", "sh", "-c", "mount -t sysfs sysfs /sys && exec \"$0\""])
