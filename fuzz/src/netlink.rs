@@ -1,4 +1,4 @@
-//! Netlink: whole dumps whose datagrams are the bytes.
+//! Checks netlink with dumps made from the input.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use telegraf_execd_network::netlink::message::{Messages, number};
 use super::pick;
 use super::written::Written;
 
-/// Hands out the bytes: all at once, or up to the next message's end.
+/// Returns the input as datagrams: all at once, or one per message.
 struct Bytes {
     rest: Vec<u8>,
     port: u32,
@@ -43,13 +43,13 @@ impl Channel for Bytes {
     }
 }
 
-/// The first byte chooses the protocol and how the bytes are cut into datagrams; the port is that of the
-/// first message, and the sequence number one of those that are asked under.
+/// The first byte selects the protocol and how the input is split into datagrams. The port is that of the first message,
+/// and the sequence number is one that is used for a request.
 pub fn netlink(data: &[u8]) {
     let Some((protocol, first, datagrams)) = pick(&Protocol::ALL, data) else { return };
     let of_first = |at| number::<u32>(datagrams, at).unwrap_or_default();
     let port = of_first(12);
-    // The first request has sequence number 1, the one for the second family 2.
+    // The first request has sequence number 1, the request for the second family 2.
     let mut rest = datagrams.to_vec();
     let mut at = 0;
     while let Some(length) = number::<u32>(&rest, at) {
@@ -65,7 +65,7 @@ pub fn netlink(data: &[u8]) {
     let mut written = Written::default();
     let deadline = Instant::now() + Duration::from_secs(60);
     let query = Query { protocol, states: !0, tcp_info: true, congestion: true, deadline };
-    // Whether it ends well is not the question: what was handed over must be sound either way.
+    // The dump may fail. The sockets must be valid in any case.
     let (Ok(_) | Err(_)) = source.dump(&query, &mut |socket| written.socket(protocol, socket));
     written.check();
     let consumed = Messages(datagrams).take_while(Result::is_ok).count();
