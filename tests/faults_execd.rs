@@ -182,8 +182,8 @@ fn killed_during_a_gather() {
         let metrics = influx::read(&text).expect("whole lines only");
         cut += usize::from(metrics.len() < 5000);
     }
-    println!("{cut} of 30 gathers were cut off");
-    assert!(cut > 15, "{cut} of 30 gathers were cut off");
+    println!("{cut} of 30 gathers were interrupted");
+    assert!(cut > 15, "{cut} of 30 gathers were interrupted");
 }
 
 /// A full disk may have room again later, so the plugin logs an error and continues.

@@ -32,9 +32,9 @@ pub struct Malformed;
 /// One message of a datagram.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// The type: [`DONE`], [`ERROR`], [`SOCK_DIAG_BY_FAMILY`], ...
+    /// The type, for instance [`DONE`].
     pub kind: u16,
-    /// The flags, for instance [`INTERRUPTED`].
+    /// The flags, for instance `NLM_F_DUMP_INTR`.
     pub flags: u16,
     /// The sequence number of the request that it answers.
     pub sequence: u32,
@@ -45,7 +45,7 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
-    /// The errno in a message of kind [`DONE`] or [`ERROR`]; 0 for success. The kernel sends it negated.
+    /// The errno in a message of kind `DONE` or `ERROR`; 0 for success. The kernel sends it negated.
     #[must_use]
     pub(crate) fn errno(&self) -> i32 {
         number(self.payload, 0).map_or(0, |code: u32| code.cast_signed().saturating_neg())

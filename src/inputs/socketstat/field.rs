@@ -17,7 +17,7 @@ pub enum TcpInfo<'a> {
     Printed([Option<u64>; PRINTED]),
 }
 
-/// The number of counters that are written without `extra_fields`: the first of [`FIELDS`].
+/// The number of counters that are written without `extra_fields`: the first ones of the table.
 pub const PRINTED: usize = 6;
 
 /// One field.
