@@ -9,6 +9,9 @@ use crate::metric::Metric;
 use crate::metric_writer::MetricWriter;
 use crate::output::{Output, OutputError};
 
+/// The most that the lines of one table may take, in bytes: about half a million sockets.
+const LARGEST_TABLE: usize = 128 * 1024 * 1024;
+
 /// One gather of one input.
 pub struct Accumulator<'a> {
     writer: MetricWriter<'a>,
@@ -33,9 +36,28 @@ impl<'a> Accumulator<'a> {
         Self { writer: MetricWriter::new(global, unsigned, now), log, output, failed: false }
     }
 
-    /// Adds a metric, whose tags must be sorted by key. The section's options may change or drop it.
+    /// Adds a metric, whose tags must be sorted by key. The section's options may change or drop it. A table that is too
+    /// large takes no more.
     pub fn add(&mut self, metric: &Metric<'_>) {
-        self.writer.write(self.output.buffer(), metric);
+        if !self.is_full() {
+            self.writer.write(self.output.buffer(), metric);
+        }
+    }
+
+    /// Whether the metrics since the last flush, which are those of one table, are too many to be written.
+    pub(crate) fn is_full(&mut self) -> bool {
+        self.output.buffer().len() > LARGEST_TABLE
+    }
+
+    /// Drops `table` if it is too large, and reports that; true if it was.
+    pub(crate) fn drop_if_full(&mut self, table: &str) -> bool {
+        let full = self.is_full();
+        if full {
+            self.output.buffer().clear();
+            let most = LARGEST_TABLE / (1024 * 1024);
+            self.error(&format!("{table}: more than {most} MiB of metrics, skipped all of them: select fewer, for instance with tagpass"));
+        }
+        full
     }
 
     /// Reports that something failed: an `E!` line, and exit code 1 with `--once`.
@@ -69,6 +91,7 @@ impl<'a> Accumulator<'a> {
     /// # Errors
     /// When stdout is closed: the gather is to be abandoned.
     pub fn flush(&mut self) -> Result<(), OutputError> {
+        self.drop_if_full("this input");
         match self.output.flush() {
             Err(error @ OutputError::Failed(_)) => {
                 self.error(&error.to_string());

@@ -1,4 +1,4 @@
-//! Opens and reads files of the host, none of which can hold a gather up or fill the memory.
+//! Opens and reads the host's files. None of them can block a gather or fill the memory.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -7,24 +7,21 @@ use std::path::Path;
 
 use crate::lines::Lines;
 
-/// How much is read at once.
+/// How much is read at once, in bytes.
 const CHUNK: usize = 64 * 1024;
-/// The most that is read of one file, in bytes: more than any table of the kernel has.
+/// The size of the largest file, in bytes. No table of the kernel is as large.
 const LARGEST: u64 = 1024 * 1024 * 1024;
 
-/// Opens a file to read it. Non-blocking, so that a pipe in the place of the file cannot hold the gather up.
-///
-/// # Errors
-/// Those of open(2).
-pub fn open(path: &Path) -> Result<File> {
+/// Opens a file for reading. It may be a pipe that nobody writes to, so it is opened non-blocking.
+pub(crate) fn open(path: &Path) -> Result<File> {
     OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
 }
 
-/// Reads a text file, handing on each line as [`Lines::feed`] does.
+/// Reads a text file and hands each line to `each`, as [`Lines::feed`] does.
 ///
 /// # Errors
-/// When the file cannot be opened or read to its end, or is without end.
-pub fn read_lines(path: &Path, each: &mut dyn FnMut(Option<&[u8]>)) -> Result<()> {
+/// When the file cannot be read, or is too large.
+pub(crate) fn read_lines(path: &Path, each: &mut dyn FnMut(Option<&[u8]>)) -> Result<()> {
     let mut file = open(path)?;
     let mut lines = Lines::default();
     let mut chunk = vec![0; CHUNK];
@@ -35,7 +32,7 @@ pub fn read_lines(path: &Path, each: &mut dyn FnMut(Option<&[u8]>)) -> Result<()
             Ok(read) => {
                 total += read as u64;
                 if total > LARGEST {
-                    return Err(Error::other("the file has no end"));
+                    return Err(Error::other("the file is larger than 1 GiB"));
                 }
                 lines.feed(chunk.get(..read).unwrap_or_default(), each);
             }

@@ -14,8 +14,6 @@ pub struct Host {
     other_proc: Option<PathBuf>,
     /// `HOST_SYS` or, by default, `/sys`.
     sys: PathBuf,
-    /// Whether neither `HOST_PROC` nor `HOST_SYS` is set, so that both describe the namespace of this process.
-    own: bool,
     /// `PATH`.
     path: OsString,
 }
@@ -35,7 +33,6 @@ impl Host {
         let root = |name| lookup(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let (other_proc, other_sys) = (root("HOST_PROC"), root("HOST_SYS"));
         Self {
-            own: other_proc.is_none() && other_sys.is_none(),
             other_proc,
             sys: other_sys.unwrap_or_else(|| PathBuf::from("/sys")),
             path: lookup("PATH").unwrap_or_default(),
@@ -67,12 +64,6 @@ impl Host {
             // Also if they cannot be compared: never report this namespace's metrics as the other host's.
             _ => Network::Other,
         }
-    }
-
-    /// Whether neither `HOST_PROC` nor `HOST_SYS` is set.
-    #[must_use]
-    pub(crate) fn is_own(&self) -> bool {
-        self.own
     }
 
     /// The directory of the network files: `/proc/net` without `HOST_PROC`; otherwise `HOST_PROC/1/net` (the namespace of

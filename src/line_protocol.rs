@@ -1,9 +1,9 @@
-//! The encoder of InfluxDB's line protocol, as Telegraf's influx parser reads it.
+//! Writes InfluxDB's line protocol as Telegraf's influx parser reads it.
 //!
-//! Format: <https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/>. White space that the
-//! format cannot carry in a key or tag is written as Telegraf's own serializer writes it (`\n` as backslash
-//! and `n`). A backslash at the end of a tag would escape the separator behind it, so it is left out there.
-//! What Telegraf reads is in its `plugins/parsers/influx`: `machine.go.rl` and `escape.go`.
+//! Format: <https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/>. White space that is not allowed in a
+//! key or tag is written as Telegraf's own serializer does it: a newline as backslash and `n`. A backslash at the end of a
+//! tag would escape the separator after it, so it is dropped. What Telegraf reads is in `machine.go.rl` and `escape.go` of
+//! its `plugins/parsers/influx`.
 
 use std::io::Write;
 
@@ -13,14 +13,14 @@ use crate::number::push_decimal;
 /// How unsigned fields are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
-    /// As signed integers (`123i`), clamped to 9223372036854775807: every InfluxDB takes them.
+    /// As signed integers (`123i`), clamped to 9223372036854775807. Every version of InfluxDB accepts them.
     Clamped,
-    /// As unsigned integers (`123u`), which Telegraf calls `influx_uint_support`.
+    /// As unsigned integers (`123u`), as with Telegraf's `influx_uint_support`.
     Native,
 }
 
-/// Which bytes of a key or tag need more than copying: separators, white space, backslash, all that is not
-/// ASCII (it may not be UTF-8).
+/// The bytes of a key or tag that cannot simply be copied: separators, white space, backslash, and everything that is not
+/// ASCII, because it may not be UTF-8.
 const SPECIAL: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0x80;
@@ -37,15 +37,15 @@ const SPECIAL: [bool; 256] = {
     table
 };
 
-/// Where a text stands, for Telegraf's parser does not unescape alike everywhere.
+/// The part of a line that a text is in. Telegraf's parser does not unescape them all in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// Comma and space are escaped, and two backslashes belong together: an odd one before a separator would
-    /// leave the separator bare.
+    /// Comma and space are escaped. Two backslashes are read as one, so an odd one before a separator would leave the
+    /// separator unescaped.
     Measurement,
-    /// Equals sign too. In a text with a separator a backslash in front of a quote is taken off.
+    /// The equals sign is escaped too. In a text with a separator a backslash before a quote is removed.
     FieldKey,
-    /// As there, but backslashes do not belong together.
+    /// As a field key, but two backslashes are two.
     Tag,
 }
 
@@ -59,7 +59,7 @@ pub fn key(out: &mut Vec<u8>, text: &[u8]) {
     escape(out, text, Place::Tag);
 }
 
-/// Appends `,key=value`, or nothing where the key or the value is empty when written.
+/// Appends `,key=value`, or nothing if nothing would be written for the key or for the value.
 pub fn tag(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     let start = out.len();
     out.push(b',');
@@ -96,8 +96,8 @@ pub fn field(out: &mut Vec<u8>, name: &[u8], value: Value<'_>, unsigned: Unsigne
     }
 }
 
-/// Appends a quoted string: quote and backslash escaped. A line break inside would be legal to Telegraf but
-/// would break the rule that a line is a metric, so it is written as backslash and letter.
+/// Appends a quoted string, in which quotes and backslashes are escaped. Telegraf would accept a newline in it, but other
+/// readers rely on one metric per line, so it is written as backslash and `n`.
 fn string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     for chunk in text.utf8_chunks() {
@@ -123,7 +123,7 @@ fn escape(out: &mut Vec<u8>, text: &[u8], place: Place) {
     let text = text.get(..end).unwrap_or_default();
     let separators: &[u8] = if place == Place::Measurement { b", " } else { b",= " };
     let takes_quotes = place != Place::Measurement && text.iter().any(|byte| separators.contains(byte));
-    // How many backslashes stand in front of the byte at hand.
+    // The number of backslashes directly before this byte.
     let mut backslashes = 0;
     for chunk in text.utf8_chunks() {
         for &byte in chunk.valid().as_bytes() {
@@ -136,7 +136,7 @@ fn escape(out: &mut Vec<u8>, text: &[u8], place: Place) {
                 b'"' if takes_quotes && backslashes > 0 => out.extend_from_slice(b"\\\""),
                 _ if separators.contains(&byte) => {
                     if place != Place::Tag && backslashes % 2 == 1 {
-                        // There is no way to write it.
+                        // It cannot be written.
                         out.pop();
                     }
                     out.extend_from_slice(&[b'\\', byte]);
@@ -158,7 +158,7 @@ fn replacement(out: &mut Vec<u8>, invalid: &[u8]) {
     }
 }
 
-/// Appends a timestamp in nanoseconds since 1970, and the end of the line.
+/// Appends a timestamp, in nanoseconds since 1970, and a newline.
 pub fn timestamp(out: &mut Vec<u8>, nanoseconds: i128) {
     // Writing to a vector does not fail.
     let (Ok(()) | Err(_)) = writeln!(out, " {nanoseconds}");

@@ -1,20 +1,22 @@
-//! Cuts a stream of chunks into lines, as they arrive and in bounded memory.
+//! Splits a stream of chunks into lines as they arrive, in bounded memory.
 
-/// The longest line that is kept. ss's longest lines are below 4 KiB; a unix path has at most 108 bytes.
+/// The longest line that is kept, in bytes. Those of ss are shorter than 4 KiB: a unix path has at most 108 bytes.
 const LONGEST: usize = 64 * 1024;
-/// What messages show in the place of a longer line.
-pub const TOO_LONG: &[u8] = b"(a line of more than 64 KiB)";
+/// What messages show instead of a longer line.
+pub(crate) const TOO_LONG: &[u8] = b"(a line of more than 64 KiB)";
 
-/// Splits chunks at newlines. A line that spans chunks is carried over; all others are handed on in place.
+/// Splits chunks at newlines. Only a line that spans chunks is copied.
 #[derive(Debug, Default)]
 pub struct Lines {
+    /// The start of a line whose end has not arrived yet.
     carry: Vec<u8>,
+    /// That line is too long, and its start was dropped.
     too_long: bool,
 }
 
 impl Lines {
-    /// Takes the next chunk. `each` gets every line that it completes, without its newline, and `None` in the
-    /// place of one of more than 64 KiB.
+    /// Takes the next chunk. Each line that ends in it is handed to `each` without its newline, or as `None` if it is
+    /// longer than 64 KiB.
     pub fn feed(&mut self, mut chunk: &[u8], each: &mut dyn FnMut(Option<&[u8]>)) {
         if !self.carry.is_empty() || self.too_long {
             let Some(end) = memchr::memchr(b'\n', chunk) else {
@@ -33,7 +35,7 @@ impl Lines {
         self.keep(chunk);
     }
 
-    /// Ends the stream: hands on a last line that has no newline.
+    /// Ends the stream, and hands on a last line without a newline.
     pub fn finish(&mut self, each: &mut dyn FnMut(Option<&[u8]>)) {
         if std::mem::take(&mut self.too_long) {
             each(None);
@@ -70,13 +72,12 @@ mod tests {
     }
 
     #[test]
-    fn any_cut_gives_the_same_lines() {
+    fn the_lines_are_the_same_wherever_the_chunks_are_cut() {
         let text = b"first\n\n second line\nlast";
         let whole = lines_of(&[text]);
         assert_eq!(whole.len(), 4);
         for cut in 0..text.len() {
             let (head, tail) = text.split_at(cut);
-            // An empty line that is cut from its newline stays an empty line.
             assert_eq!(lines_of(&[head, tail]), whole, "cut at {cut}");
         }
         let bytes: Vec<&[u8]> = text.chunks(1).collect();
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_dropped_and_the_next_one_kept() {
+    fn a_line_that_is_too_long_is_dropped_and_the_next_one_kept() {
         let long = vec![b'x'; LONGEST];
         assert_eq!(lines_of(&[&long, b"y", &long, b"\nok\n"]), [None, Some(b"ok".to_vec())]);
         assert_eq!(lines_of(&[&long, b"\nok"]), [Some(long.clone()), Some(b"ok".to_vec())]);

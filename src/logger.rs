@@ -1,7 +1,7 @@
-//! Log lines on stderr, in the form that Telegraf's `inputs.execd` takes over: `E! [inputs.net] text`.
+//! Log lines on stderr, in the form that Telegraf's `inputs.execd` copies to its own log: `E! [inputs.net] text`.
 //!
-//! Telegraf reads stderr with a line limit of 64 KiB and, past it, not at all; a full pipe would then block this
-//! process. So lines are short, and a line that stderr has no room for is dropped.
+//! Telegraf stops reading stderr at a line of 64 KiB; after that the pipe fills up and a write to it would block. So lines
+//! are short, and a line is dropped if stderr has no room for it.
 
 use std::collections::HashMap;
 use std::os::fd::AsFd;
@@ -10,21 +10,21 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::quote::{cut, printable};
 
-/// The longest log line, in bytes, with its end.
+/// The longest log line, in bytes, with its newline.
 const LONGEST_LINE: usize = 999;
-/// A message that repeats every gather is said the first time and then every so many times.
+/// A message that comes up at each gather is logged the first time and then every so many times.
 const REPEAT: u64 = 60;
 
-/// How grave a message is; the order is Telegraf's.
+/// The level of a message, from the most to the least severe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Metrics were lost.
     Error,
-    /// Something was left out.
+    /// Something was skipped.
     Warn,
     /// What a user wants to know once.
     Info,
-    /// For whoever looks for a fault.
+    /// For troubleshooting.
     Debug,
 }
 
@@ -47,14 +47,17 @@ pub struct Logger {
     repeats: HashMap<String, Repeat>,
 }
 
+/// A message that has come up in each of the last gathers.
 #[derive(Debug)]
 struct Repeat {
+    /// In how many gathers.
     count: u64,
+    /// Whether it has come up in this one.
     this_gather: bool,
 }
 
 impl Logger {
-    /// A log whose lines bear `[name]`; what is less grave than `threshold` is not written.
+    /// A log whose lines contain `[name]`. Messages below the level `threshold` are not written.
     #[must_use]
     pub fn new(name: impl Into<String>, threshold: Level) -> Self {
         Self { name: name.into(), threshold, repeats: HashMap::new() }
@@ -72,8 +75,8 @@ impl Logger {
         }
     }
 
-    /// Writes a message that may come up at every gather: the first time and then every 60th, with the count.
-    /// `key` tells messages apart whose numbers differ.
+    /// Writes a message that may come up at each gather: the first time, and then every 60th time with the count. Messages
+    /// with the same `key` are the same message, even if the numbers in their text differ.
     pub fn repeat(&mut self, level: Level, key: &str, text: &str) {
         if level > self.threshold {
             return;
@@ -85,12 +88,12 @@ impl Logger {
         }
     }
 
-    /// Ends a gather: a message that did not come up in it counts as new the next time.
+    /// Ends a gather. A message that has not come up in it is new the next time.
     pub fn end_gather(&mut self) {
         self.repeats.retain(|_, repeat| std::mem::take(&mut repeat.this_gather));
     }
 
-    /// In how many gathers in a row the message came up; `None` if it has already in this one.
+    /// In how many gathers in a row the message has come up; `None` if it is not the first time in this one.
     fn counted(&mut self, key: &str) -> Option<u64> {
         if let Some(repeat) = self.repeats.get_mut(key) {
             repeat.count += u64::from(!repeat.this_gather);
@@ -117,7 +120,7 @@ fn write_line(line: &str) {
     let stderr = std::io::stderr();
     let ready = poll(&mut [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)], PollTimeout::ZERO);
     if ready.is_ok_and(|ready| ready > 0) {
-        // There is no place left to report that stderr cannot be written.
+        // There is nowhere to report that stderr cannot be written.
         let (Ok(_) | Err(_)) = nix::unistd::write(stderr, line.as_bytes());
     }
 }

@@ -1,7 +1,7 @@
-//! Writes line protocol to stdout: whole lines only, so that Telegraf never reads half of one.
+//! Writes line protocol to stdout in whole lines, so that Telegraf never reads half of one.
 //!
-//! A write of at most `PIPE_BUF` bytes to a pipe is whole or not at all (POSIX, write(2)), so lines go out in
-//! such pieces. A reader that stalls makes the write wait; nothing is queued meanwhile.
+//! A write of at most `PIPE_BUF` bytes to a pipe is atomic (write(2) of POSIX), so no write is longer. While a reader
+//! stalls the write waits, and nothing is queued.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -9,49 +9,57 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use thiserror::Error;
 
-/// The largest write that a pipe takes whole. Linux has 4,096; POSIX promises 512, and the BSDs and macOS keep
-/// to just that.
-const WHOLE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
-/// A buffer above this is given back after the gather that needed it.
+/// The largest atomic write to a pipe, in bytes (`PIPE_BUF`): 4,096 on Linux; the BSDs and macOS have the 512 of POSIX.
+const ATOMIC: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
+/// The capacity that the buffer keeps after a gather, in bytes.
 const KEPT: usize = 64 * 1024;
+/// Up to this capacity, in bytes, the buffer doubles when it grows, as every vector does; from there on it grows by a step.
+const DOUBLED: usize = 64 * 1024 * 1024;
+const STEP: usize = 16 * 1024 * 1024;
+/// The room, in bytes, that there has to be for the next line.
+const ROOM: usize = 1024 * 1024;
 
-/// Why a gather did not go out.
+/// Why a gather was not written.
 #[derive(Debug, Error)]
 pub enum OutputError {
-    /// The reader is gone: there is nobody left to gather for.
+    /// Nobody reads stdout any more.
     #[error("stdout is closed")]
     Closed,
-    /// The write failed, perhaps not for ever (a full disk): the rest of the gather is dropped.
+    /// A write failed. The next one may succeed, for instance when a disk is no longer full.
     #[error("cannot write to stdout: {0}")]
     Failed(Errno),
 }
 
-/// The lines that wait to be written, and where to.
+/// Stdout, and the lines to be written to it.
 #[derive(Debug)]
 pub struct Output {
     fd: OwnedFd,
     buffer: Vec<u8>,
-    /// What a failed write left of the line that it had begun: it goes out before anything else.
+    /// The rest of a line that was partly written when a write failed. It is written before anything else.
     begun: Vec<u8>,
 }
 
 impl Output {
-    /// An output to that file, pipe or terminal.
+    /// An output to a file, pipe or terminal.
     #[must_use]
     pub fn new(fd: OwnedFd) -> Self {
         Self { fd, buffer: Vec::new(), begun: Vec::new() }
     }
 
-    /// Where lines are appended.
+    /// The buffer, to which lines are appended.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
+        // A large buffer that doubles takes twice the memory that it needs.
+        if self.buffer.capacity() >= DOUBLED && self.buffer.capacity() - self.buffer.len() < ROOM {
+            self.buffer.reserve_exact(STEP);
+        }
         &mut self.buffer
     }
 
-    /// Writes all that is waiting.
+    /// Writes the buffer, and empties it.
     ///
     /// # Errors
-    /// When the reader is gone or the write failed. What was waiting is dropped, but for the end of a line
-    /// that is half written.
+    /// When nobody reads stdout any more, or a write fails. The buffer is then dropped, except for the rest of a line
+    /// that was partly written.
     pub fn flush(&mut self) -> Result<(), OutputError> {
         let outcome = self.write_begun().and_then(|()| self.write_lines());
         self.buffer.clear();
@@ -87,14 +95,14 @@ impl Output {
     }
 }
 
-/// The length of the next write: as many whole lines as a pipe takes at once, at least one.
+/// The length of the next write: as many whole lines as can be written at once, and at least one.
 fn piece_of(lines: &[u8]) -> usize {
-    let window = lines.get(..WHOLE).unwrap_or(lines);
+    let window = lines.get(..ATOMIC).unwrap_or(lines);
     let whole = memchr::memrchr(b'\n', window).or_else(|| memchr::memchr(b'\n', lines));
     whole.map_or(lines.len(), |end| end + 1)
 }
 
-/// What is missing of the line in which the write of `piece` stopped; empty if it stopped between two lines.
+/// The rest of the line within which the write of `piece` stopped. Empty if it stopped between two lines.
 fn unfinished_line<'a>(piece: &[u8], left: &'a [u8]) -> &'a [u8] {
     let written = piece.get(..piece.len() - left.len()).unwrap_or_default();
     if matches!(written.last(), None | Some(b'\n')) {
@@ -117,7 +125,7 @@ fn write_some(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize, OutputError> {
     }
 }
 
-/// Stdout may have been made non-blocking by whoever shares it.
+/// Stdout may be non-blocking: that is a property of the open file, which other processes share.
 fn wait_writable(fd: BorrowedFd<'_>) -> Result<(), OutputError> {
     match poll(&mut [PollFd::new(fd, PollFlags::POLLOUT)], PollTimeout::NONE) {
         Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => Ok(()),
@@ -135,10 +143,10 @@ mod tests {
         let lines = line.repeat(100);
         let piece = piece_of(&lines);
         assert_eq!(piece % 100, 0);
-        assert!(piece <= WHOLE && piece > WHOLE - 100, "{piece}");
+        assert!(piece <= ATOMIC && piece > ATOMIC - 100, "{piece}");
         assert_eq!(piece_of(b"a\nb\n"), 4);
-        let long = [b"y".repeat(2 * WHOLE), b"\nz\n".to_vec()].concat();
-        assert_eq!(piece_of(&long), 2 * WHOLE + 1);
+        let long = [b"y".repeat(2 * ATOMIC), b"\nz\n".to_vec()].concat();
+        assert_eq!(piece_of(&long), 2 * ATOMIC + 1);
         assert_eq!(piece_of(b"no end"), 6);
     }
 
@@ -152,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_device_is_an_error_and_drops_what_waits() {
+    fn a_full_device_is_an_error_and_empties_the_buffer() {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
         let Ok(full) = full else {
             crate::skip::skipped("needs /dev/full");
@@ -165,11 +173,25 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_reader_is_told_apart() {
+    fn a_closed_reader_is_an_error_of_its_own() {
         let (reader, writer) = nix::unistd::pipe().unwrap();
         let mut output = Output::new(writer);
         drop(reader);
         output.buffer().extend_from_slice(b"a b=1i\n");
         assert!(matches!(output.flush(), Err(OutputError::Closed)));
+    }
+
+    #[test]
+    fn a_large_buffer_grows_by_steps() {
+        let mut output = Output::new(std::fs::File::open("/dev/null").unwrap().into());
+        let line = vec![b'x'; ROOM / 4];
+        while output.buffer.len() < 2 * DOUBLED {
+            output.buffer().extend_from_slice(&line);
+            let (length, capacity) = (output.buffer.len(), output.buffer.capacity());
+            assert!(length <= DOUBLED || capacity <= length + STEP + ROOM, "{capacity} for {length}");
+        }
+        // It is written to a descriptor that is not open for writing.
+        assert!(output.flush().is_err());
+        assert!(output.buffer.capacity() <= KEPT);
     }
 }

@@ -1,15 +1,15 @@
-//! Text from outside the program, made fit for a log line.
+//! Makes text from outside the program safe for a log line.
 
 use std::fmt::Write;
 
-/// How much of a text from outside is shown, in bytes.
+/// The most that is shown of a text from outside, in bytes.
 const LONGEST_QUOTE: usize = 200;
 
-/// Text from outside, fit for a log line: quoted, control characters escaped, cut at 200 bytes.
+/// Quotes text from outside for a log line: control characters are escaped, and it is cut at 200 bytes.
 #[must_use]
 pub fn quote(text: &[u8]) -> String {
     let mut quoted = String::from("\"");
-    // Escapes only make it longer, so more than this is never shown.
+    // Escaping only makes it longer, so no more than this is shown.
     let (head, cut_off) = match text.get(..LONGEST_QUOTE) {
         Some(head) if text.len() > LONGEST_QUOTE => (head, true),
         _ => (text, false),
@@ -33,7 +33,7 @@ pub fn quote(text: &[u8]) -> String {
     quoted
 }
 
-/// Text from outside that needs no quotes, cut at 200 bytes.
+/// Cuts text from outside that needs no quotes at 200 bytes.
 #[must_use]
 pub fn shorten(text: &str) -> String {
     let mut short = text.to_owned();
@@ -44,13 +44,13 @@ pub fn shorten(text: &str) -> String {
     short
 }
 
-/// The characters of a text that is to stay on one line: a control character, which could also colour a terminal, becomes a
-/// space.
+/// The characters of a text that has to stay on one line. Control characters, which could also change the colours of a
+/// terminal, are replaced by spaces.
 pub(crate) fn printable(text: &str) -> impl Iterator<Item = char> {
     text.chars().map(|c| if c.is_control() { ' ' } else { c })
 }
 
-/// Shortens to at most `longest` bytes, between two characters.
+/// Shortens a text to at most `longest` bytes, between two characters.
 pub(crate) fn cut(text: &mut String, longest: usize) {
     if text.len() > longest {
         let end = (0..=longest).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);

@@ -129,9 +129,12 @@ int socket(int family, int type, int protocol) {
     fake(directory.path(), "ss", "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'");
     let library = library.path().join("family.so");
     let log = log_with(directory.path(), &[("LD_PRELOAD", &library)], &[&|| {}, &|| {}]);
-    let [source, counters] = log.as_slice() else { panic!("{log:#?}") };
+    let [source, counters, interfaces] = log.as_slice() else { panic!("{log:#?}") };
     assert_eq!(source, "I! [inputs.socketstat] sockets are read from source ss");
     assert!(
         counters.starts_with("I! [inputs.socketstat] ss: cannot use netlink, so there are no TCP counters")
     );
+    let expected =
+        "I! [inputs.net] interfaces are read from source procfs (netlink: cannot list the interfaces: ";
+    assert!(interfaces.starts_with(expected), "{interfaces}");
 }

@@ -26,7 +26,7 @@ fn netlink(source: &mut Netlink, protocol: Protocol) -> (Vec<Row>, Vec<Diagnosti
 
 /// Compares until both are equal, for a limited time. They may differ if a timer fires between the two (a retransmitted SYN
 /// or window probe changes counters).
-fn compare(source: &mut Netlink, protocol: Protocol) -> Vec<Row> {
+pub fn compare(source: &mut Netlink, protocol: Protocol) -> Vec<Row> {
     for attempt in 0.. {
         let expected = reference::read(protocol, &reference::run(protocol));
         let (rows, notes) = netlink(source, protocol);

@@ -137,7 +137,7 @@ fn every_option_is_documented() {
     let documented = read("docs/configuration.md");
     let global = chapter(&documented, "Global configuration options");
     assert_eq!(undocumented(&global, config::global_options().iter().copied()), [""; 0]);
-    let configuration = chapter(&readme(), "Configuration");
+    let configuration = chapter(&readme(), "Configure the plugin");
     for known in inputs::known() {
         for option in (known.options)() {
             assert!(configuration.contains(&format!("{option} =")), "inputs.{}.{option}", known.name);
@@ -349,4 +349,41 @@ fn links_have_a_target() {
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     headings.map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-")).collect()
+}
+
+#[test]
+fn the_readme_is_short() {
+    let readme = readme();
+    let lines = readme.lines().count();
+    assert!(lines <= 300 && readme.len() <= 15_000, "{lines} lines, {} bytes", readme.len());
+}
+
+#[test]
+fn measurements_are_those_of_the_results() {
+    let results = read("benches/results.md");
+    let document = read("docs/performance.md");
+    let measured = document.lines().filter(|line| line.starts_with("| ") && line.contains(char::is_numeric));
+    let (mut rows, mut different) = (0, Vec::new());
+    for row in measured {
+        rows += 1;
+        if !results.lines().any(|line| line == row) {
+            different.push(row);
+        }
+    }
+    assert!(rows > 10, "only {rows} rows");
+    assert_eq!(different, [""; 0], "not in benches/results.md");
+}
+
+#[test]
+fn paths_in_the_documents_exist() {
+    let path = Regex::new("^(src|tests|fixtures|fuzz|benches|docs|packaging|\\.ci)(/[A-Za-z0-9_./-]*)?$")
+        .expect("a pattern");
+    let mut seen = 0;
+    for (document, text) in documents() {
+        for span in code_spans(&text).iter().filter(|span| path.is_match(span) && span.contains('/')) {
+            assert!(Path::new(ROOT).join(span).exists(), "{document}: {span}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "only {seen} paths");
 }

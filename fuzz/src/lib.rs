@@ -16,7 +16,8 @@ use telegraf_execd_network::config::{self, env};
 use telegraf_execd_network::filter::glob::Globs;
 use telegraf_execd_network::host::Host;
 use telegraf_execd_network::inputs::net::netstat::table::Table as NetTable;
-use telegraf_execd_network::inputs::net::procfs::{Devices, ProtocolCounters};
+use telegraf_execd_network::inputs::net::procfs::dev::Devices;
+use telegraf_execd_network::inputs::net::protocols::{FILES, ProtocolCounters, ProtocolTable};
 use telegraf_execd_network::inputs::socketstat::netstat::table::NetstatTable;
 use telegraf_execd_network::inputs::socketstat::procfs::table::ProcTable;
 use telegraf_execd_network::inputs::socketstat::socket::Protocol;
@@ -28,7 +29,7 @@ use telegraf_execd_network::quote::quote;
 use written::Written;
 
 pub use encoder::line_protocol;
-pub use netlink::netlink;
+pub use netlink::{net_netlink, netlink};
 
 /// A check with the name of its fuzz target.
 pub type Check = fn(&[u8]);
@@ -42,6 +43,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("proc_snmp", proc_snmp),
     ("proc_sockets", proc_sockets),
     ("netlink", netlink),
+    ("net_netlink", net_netlink),
     ("configuration", configuration),
     ("globs", globs),
     ("values", values),
@@ -119,21 +121,23 @@ pub fn proc_dev(data: &[u8]) {
     let mut written = Written::default();
     lines(data, 512, &mut |line| {
         if let Some(interface) = devices.line(line) {
-            assert!(interface.counters.iter().all(Option::is_some), "the kernel prints every counter");
-            written.interface(interface.name, &interface.counters);
+            let counters = interface.counters();
+            assert!(counters.iter().all(Option::is_some), "the kernel prints every counter");
+            written.interface(interface.name, &counters);
         }
     });
     assert!(devices.finish().is_some() || written.is_empty(), "rows without a header");
     written.check();
 }
 
-/// `/proc/net/snmp`.
+/// `/proc/net/snmp` and the other files with protocol statistics: the first byte chooses which.
 pub fn proc_snmp(data: &[u8]) {
-    let mut parser = ProtocolCounters::default();
-    lines(data, 512, &mut |line| parser.line(line));
-    let (counters, _) = parser.finish();
+    let Some((file, _, text)) = pick(&FILES, data) else { return };
+    let mut table = ProtocolTable::new(file);
+    let mut counters = ProtocolCounters::default();
+    lines(text, 512, &mut |line| table.line(line, &mut counters));
     let mut written = Written::default();
-    written.protocols(&counters);
+    written.protocols(counters.counters());
     written.check();
 }
 

@@ -1,10 +1,12 @@
 //! Chooses the source of an input: the one that the section names or, with `auto`, the first that works and supports
 //! what the section needs.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::environment::Context;
 use super::source::{Cause, SourceError};
+use crate::command::Children;
 use crate::config::OptionError;
 use crate::config::duration::GoDuration;
 use crate::platform::Platform;
@@ -131,6 +133,11 @@ impl<S: ?Sized, C: Copy> Choice<S, C> {
             }
         };
         Ok(self.chosen.insert(chosen))
+    }
+
+    /// The child processes of the sources.
+    pub(super) fn children(&self) -> Arc<Children> {
+        self.context.environment.children.clone()
     }
 
     /// Returns the source that would be chosen now.

@@ -31,6 +31,16 @@ pub trait Channel: Send {
     fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize, Errno>;
 }
 
+/// A socket on which the kernel reports changes; the tests put recorded datagrams in its place.
+pub trait Events: Send {
+    /// Takes the next datagram off the queue and returns its length, which is more than that of `buffer` where it was cut;
+    /// `None` where the queue is empty. Never waits.
+    ///
+    /// # Errors
+    /// `ENOBUFS` where the queue had no room and reports were lost, else the errno of recvmsg(2).
+    fn queued(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno>;
+}
+
 /// A netlink socket. It needs no privilege.
 #[derive(Debug)]
 pub struct KernelChannel {
@@ -54,23 +64,6 @@ impl KernelChannel {
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         let port = getsockname::<NetlinkAddr>(socket.as_raw_fd())?.pid();
         Ok(Self { socket, port })
-    }
-
-    /// Discards everything in the queue. Returns whether there was anything, or the queue had overflowed.
-    ///
-    /// # Errors
-    /// The errno of recvmsg(2).
-    pub(crate) fn drain(&mut self, buffer: &mut [u8]) -> Result<bool, Errno> {
-        let mut any = false;
-        loop {
-            let mut parts = [IoSliceMut::new(buffer)];
-            match recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, MsgFlags::MSG_DONTWAIT) {
-                Ok(_) | Err(Errno::ENOBUFS) => any = true,
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(any),
-                Err(errno) => return Err(errno),
-            }
-        }
     }
 
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
@@ -107,6 +100,12 @@ impl KernelChannel {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno),
         }
+    }
+}
+
+impl Events for KernelChannel {
+    fn queued(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
+        self.receive_now(buffer)
     }
 }
 

@@ -79,7 +79,7 @@ impl Dumper {
     ///
     /// # Errors
     /// When the answer is not complete. `each` may have received a part of it.
-    pub(crate) fn ask(
+    pub fn ask(
         &mut self,
         request: Request,
         deadline: Instant,
@@ -117,7 +117,7 @@ impl SharedDumper {
     ///
     /// # Errors
     /// Like [`Dumper::ask`].
-    pub(crate) fn ask(
+    pub fn ask(
         &self,
         request: Request,
         deadline: Instant,

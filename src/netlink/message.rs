@@ -4,22 +4,26 @@
 //! Source: netlink(7) and `include/uapi/linux/netlink.h`.
 
 /// `sizeof(struct nlmsghdr)`.
-pub(crate) const HEADER: usize = 16;
+pub const HEADER: usize = 16;
 
 /// `NLMSG_NOOP`.
 pub(crate) const NOOP: u16 = 1;
 /// `NLMSG_ERROR`: the payload is an errno.
-pub(crate) const ERROR: u16 = 2;
+pub const ERROR: u16 = 2;
 /// `NLMSG_DONE`: the end of a dump. The payload is an errno.
 pub const DONE: u16 = 3;
 /// `NLMSG_OVERRUN`: messages were lost.
-pub(crate) const OVERRUN: u16 = 4;
+pub const OVERRUN: u16 = 4;
+/// `TCPDIAG_GETSOCK`: the request for TCP sockets of any family, and each of the answer.
+pub const TCPDIAG_GETSOCK: u16 = 18;
 /// `SOCK_DIAG_BY_FAMILY`: a request for sockets, and each socket of the answer.
-pub(crate) const SOCK_DIAG_BY_FAMILY: u16 = 20;
+pub const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
 /// `NLM_F_DUMP_INTR`: the objects changed during the dump, so some may be missing or duplicated.
 pub(crate) const INTERRUPTED: u16 = 0x10;
 
+/// `NLA_F_NESTED`: the flag in an attribute's type for a value that consists of attributes.
+pub const NESTED: u16 = 0x8000;
 /// `NLA_TYPE_MASK`: the bits of an attribute's type without its flags.
 const ATTRIBUTE_TYPE: u16 = 0x3fff;
 /// `sizeof(struct nlattr)`.
@@ -47,7 +51,7 @@ pub struct Message<'a> {
 impl Message<'_> {
     /// The errno in a message of kind `DONE` or `ERROR`; 0 for success. The kernel sends it negated.
     #[must_use]
-    pub(crate) fn errno(&self) -> i32 {
+    pub fn errno(&self) -> i32 {
         number(self.payload, 0).map_or(0, |code: u32| code.cast_signed().saturating_neg())
     }
 }

@@ -8,9 +8,17 @@ pub(crate) mod destroy;
 #[cfg(target_os = "linux")]
 pub mod dump;
 #[cfg(target_os = "linux")]
+pub mod ethtool;
+#[cfg(target_os = "linux")]
 pub mod genl;
 #[cfg(target_os = "linux")]
-pub(crate) mod links;
+pub mod link_table;
+#[cfg(target_os = "linux")]
+pub mod links;
 pub mod message;
 #[cfg(target_os = "linux")]
-pub(crate) mod request;
+pub mod request;
+#[cfg(target_os = "linux")]
+pub mod stats;
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod testing;

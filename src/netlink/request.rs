@@ -2,7 +2,7 @@
 //!
 //! Source: netlink(7) and `include/uapi/linux/netlink.h`.
 
-use super::message::HEADER;
+use super::message::{HEADER, NESTED};
 
 /// `NLM_F_REQUEST`.
 const REQUEST: u16 = 0x1;
@@ -20,7 +20,7 @@ pub struct Request(Vec<u8>);
 impl Request {
     /// A request for all objects of a kind.
     #[must_use]
-    pub(crate) fn dump(kind: u16) -> Self {
+    pub fn dump(kind: u16) -> Self {
         Self::new(kind, REQUEST | DUMP)
     }
 
@@ -41,14 +41,14 @@ impl Request {
 
     /// Appends a fixed part.
     #[must_use]
-    pub(crate) fn push(mut self, part: &[u8]) -> Self {
+    pub fn push(mut self, part: &[u8]) -> Self {
         self.0.extend_from_slice(part);
         self
     }
 
     /// Appends an attribute.
     #[must_use]
-    pub(crate) fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
+    pub fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
         // No attribute of this plugin is near 64 KiB.
         let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
         self.0.extend_from_slice(&length.to_ne_bytes());
@@ -56,6 +56,16 @@ impl Request {
         self.0.extend_from_slice(value);
         self.0.resize(self.0.len().next_multiple_of(4), 0);
         self
+    }
+
+    /// Appends an attribute that consists of attributes.
+    #[must_use]
+    pub fn nested(self, kind: u16, attributes: &[(u16, &[u8])]) -> Self {
+        let mut inner = Self(Vec::new());
+        for (kind, value) in attributes {
+            inner = inner.attribute(*kind, value);
+        }
+        self.attribute(kind | NESTED, &inner.0)
     }
 
     /// The bytes to send, with a sequence number.
@@ -75,6 +85,12 @@ impl Request {
 mod tests {
     use super::*;
     use crate::netlink::message::{Attributes, Messages};
+
+    #[test]
+    fn attributes_can_hold_attributes() {
+        let bytes = Request::dump(18).nested(1, &[(3, &[1, 0, 0, 0])]).finish(99);
+        assert_eq!(bytes[HEADER..], [12, 0, 1, 0x80, 8, 0, 3, 0, 1, 0, 0, 0]);
+    }
 
     #[test]
     fn a_request_is_a_message_with_its_attributes() {

@@ -2,10 +2,17 @@
 //! sockets of every kind, an independent parser of ss's output, and checks of what a test needs.
 
 pub mod execd;
+#[cfg(target_os = "linux")]
+pub mod gathers;
+#[cfg(target_os = "linux")]
+pub mod links;
 pub mod namespace;
 pub mod needs;
+pub mod rare;
 pub mod reference;
 pub mod skip;
+#[cfg(target_os = "linux")]
+pub mod sock_diag;
 pub mod telegraf;
 pub mod unprivileged;
 pub mod zoo;

@@ -5,7 +5,7 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
-/// Environment variable of a test that runs in a child process: the parent reports the skip.
+/// In the environment of a test that another test runs, says where: that one hears what it says, and notes it.
 pub const WITHIN: &str = "TEST_WITHIN_ANOTHER";
 
 /// Reports why a test is skipped on the real standard output, and records it for `tests/skipped.rs`. Fails if `REQUIRE_ALL`

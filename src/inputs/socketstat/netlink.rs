@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 
-use self::question::{families, request};
+use self::question::{AF_INET, AF_INET6, families, request, request_for_tcp};
 use self::rows::Rows;
 use super::interfaces::{Interfaces, Names};
 use super::socket::{Protocol, Socket};
@@ -22,7 +22,7 @@ use super::source::{Capabilities, Query, Source};
 use crate::inputs::source::{Cause, Diagnostic, Skipped, SourceError};
 use crate::logger::Level;
 use crate::netlink::dump::{DumpError, SharedDumper};
-use crate::netlink::message::SOCK_DIAG_BY_FAMILY;
+use crate::netlink::message::{Message, SOCK_DIAG_BY_FAMILY, TCPDIAG_GETSOCK};
 use crate::os_error;
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
@@ -110,14 +110,25 @@ impl Source for Netlink {
     }
 }
 
-/// Dumps each address family of a protocol. Returns false if the kernel lists none of them.
+/// Dumps the sockets of a protocol, each with its address family. Returns false if the kernel lists none of the families.
 fn ask(dumper: &SharedDumper, query: &Query, each: &mut dyn FnMut(u8, &[u8])) -> Result<bool, DumpError> {
+    if query.protocol == Protocol::Tcp {
+        let outcome = dumper.ask(request_for_tcp(query), query.deadline, &mut |message| {
+            let payload = payload(message);
+            each(if payload.first() == Some(&AF_INET6) { AF_INET6 } else { AF_INET }, payload);
+        });
+        match outcome {
+            Ok(_) => return Ok(true),
+            Err(DumpError::Refused(Errno::ENOENT)) => return Ok(false),
+            // Kernels other than Linux may not support this request.
+            Err(DumpError::Refused(Errno::EINVAL | Errno::EOPNOTSUPP)) => {}
+            Err(error) => return Err(error),
+        }
+    }
     let mut supported = false;
     for family in families(query.protocol) {
         let outcome = dumper.ask(request(query, *family), query.deadline, &mut |message| {
-            // A message of another kind is malformed, as an empty payload is.
-            let payload = if message.kind == SOCK_DIAG_BY_FAMILY { message.payload } else { &[] };
-            each(*family, payload);
+            each(*family, payload(message));
         });
         match outcome {
             Ok(_) => supported = true,
@@ -128,7 +139,12 @@ fn ask(dumper: &SharedDumper, query: &Query, each: &mut dyn FnMut(u8, &[u8])) ->
     Ok(supported)
 }
 
-/// Checks that netlink lists `protocol` on this host now.
+/// The payload of a message about a socket. Empty, which is malformed, for other kinds of messages.
+fn payload<'a>(message: &Message<'a>) -> &'a [u8] {
+    if matches!(message.kind, SOCK_DIAG_BY_FAMILY | TCPDIAG_GETSOCK) { message.payload } else { &[] }
+}
+
+/// Whether netlink lists `protocol` on this host now, and if not, why.
 ///
 /// # Errors
 /// When it does not, with the reason.

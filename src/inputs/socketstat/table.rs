@@ -10,7 +10,9 @@ use super::select::Selection;
 use super::socket::Protocol;
 use super::source::{Capabilities, Query, Source};
 use super::sources::SOURCES;
+use super::state;
 use crate::accumulator::Accumulator;
+use crate::command::Children;
 use crate::inputs::choice::Choice;
 use crate::inputs::source::{Diagnostic, SourceError};
 use crate::logger::Level;
@@ -114,6 +116,7 @@ impl Table {
     ) -> Result<Vec<Diagnostic>, SourceError> {
         let protocol = self.protocol;
         let now = Instant::now();
+        let children = self.choice.children();
         let chosen = self.choice.source(now)?;
         let name = chosen.registration.name;
         if let Some(instead_of) = chosen.instead_of.take() {
@@ -147,14 +150,16 @@ impl Table {
         };
         let outcome = match output {
             Output::Lines(lines) => {
-                write_lines(&mut *chosen.source, &query, selection, lines, &mut stats.sockets, accumulator)
+                let mut reader =
+                    LineReader { selection, lines, sockets: &mut stats.sockets, children: &children };
+                reader.read(&mut *chosen.source, &query, accumulator)
             }
             Output::Groups(groups) => {
                 if is_other_source {
                     groups.reset(protocol);
                 }
-                let events = if chosen.registration.capabilities.events { Some(events) } else { None };
-                add_to_groups(&mut *chosen.source, &query, selection, groups, events)
+                let hears = chosen.registration.capabilities.events;
+                add_to_groups(&mut *chosen.source, &query, selection, groups, (events, hears))
             }
         };
         stats.dumps += now.elapsed();
@@ -186,25 +191,39 @@ impl Table {
 }
 
 /// A line per socket.
-fn write_lines(
-    source: &mut dyn Source,
-    query: &Query,
-    selection: &mut Selection,
-    lines: &mut Lines,
-    sockets: &mut u64,
-    accumulator: &mut Accumulator<'_>,
-) -> Result<Vec<Diagnostic>, SourceError> {
-    let mark = accumulator.mark();
-    let outcome = source.dump(query, &mut |socket| {
-        if selection.takes(query.protocol, socket) {
-            *sockets += 1;
-            lines.write(query.protocol, socket, &mut |metric| accumulator.add(metric));
+struct LineReader<'a> {
+    selection: &'a mut Selection,
+    lines: &'a mut Lines,
+    /// How many there are.
+    sockets: &'a mut u64,
+    children: &'a Children,
+}
+
+impl LineReader<'_> {
+    fn read(
+        &mut self,
+        source: &mut dyn Source,
+        query: &Query,
+        accumulator: &mut Accumulator<'_>,
+    ) -> Result<Vec<Diagnostic>, SourceError> {
+        let mark = accumulator.mark();
+        let outcome = source.dump(query, &mut |socket| {
+            if self.selection.takes(query.protocol, socket) {
+                *self.sockets += 1;
+                self.lines.write(query.protocol, socket, &mut |metric| accumulator.add(metric));
+                if accumulator.is_full() {
+                    self.children.kill();
+                }
+            }
+        });
+        if accumulator.drop_if_full(&format!("{} sockets", query.protocol)) {
+            return Ok(Vec::new());
         }
-    });
-    if outcome.is_err() {
-        accumulator.rollback(mark);
+        if outcome.is_err() {
+            accumulator.rollback(mark);
+        }
+        outcome
     }
-    outcome
 }
 
 /// The groups need to know first which ports this host listens on.
@@ -213,9 +232,13 @@ fn add_to_groups(
     query: &Query,
     selection: &mut Selection,
     groups: &mut Groups,
-    events: Option<&mut Events>,
+    (events, hears): (&mut Events, bool),
 ) -> Result<Vec<Diagnostic>, SourceError> {
-    let query = Query { tcp_info: groups.wants_tcp_info(), ..*query };
+    let hears = hears && query.protocol == Protocol::Tcp && groups.closed_info().is_some();
+    // The end of a connection tells nothing of its states: what each has moved is followed in all of them.
+    let followed = if hears { state::listed(query.protocol) } else { 0 };
+    let states = query.states | followed;
+    let query = Query { states, tcp_info: groups.wants_tcp_info(), ..*query };
     let listening = groups.listening_states(query.protocol);
     let Some(mut dump) = groups.dump(query.protocol) else { return Ok(Vec::new()) };
     if let Some(states) = listening {
@@ -226,12 +249,16 @@ fn add_to_groups(
     let diagnostics = source.dump(&query, &mut |socket| {
         if selection.takes(query.protocol, socket) {
             dump.add(socket);
+        } else if hears && selection.takes_ends(query.protocol, socket) {
+            dump.pass_over(socket);
         }
     })?;
-    // Behind the dump: what ended before is among them, and what ended since is known from it.
-    if let Some(events) = events.filter(|_| query.protocol == Protocol::Tcp) {
+    if query.protocol == Protocol::Tcp {
+        dump.hears_closed(hears);
+        // Behind the dump: what ended before is among them, and what ended since is known from it. Where the dump was of a
+        // source that knows no cookies, they go unused.
         events.take(&mut |socket| {
-            if selection.takes_ends(query.protocol, socket) {
+            if hears && selection.takes_ends(query.protocol, socket) {
                 dump.closed(socket);
             }
         });

@@ -18,16 +18,10 @@ const HEADER: &str = "Inter-|   Receive                                         
 fn devices(text: &[u8]) -> (Vec<(Vec<u8>, Counters)>, u64) {
     let (mut devices, mut found) = (Devices::default(), Vec::new());
     for line in text.split(|byte| *byte == b'\n') {
-        let interface = devices.line(Some(line));
-        found.extend(interface.map(|interface| (interface.name.to_vec(), interface.counters)));
+        let device = devices.line(Some(line));
+        found.extend(device.map(|device| (device.name.to_vec(), device.counters())));
     }
     (found, devices.finish().map_or(0, |skipped| skipped.count()))
-}
-
-fn protocols(text: &[u8]) -> (Vec<(String, i64)>, u64) {
-    let mut parser = ProtocolCounters::default();
-    text.split_inclusive(|byte| *byte == b'\n').for_each(|line| parser.line(Some(line.trim_ascii_end())));
-    parser.finish()
 }
 
 #[test]
@@ -43,6 +37,34 @@ fn each_counter_is_found_by_its_column() {
     // In another order and with a column that no kernel has yet.
     let text = "x\n face |drop new errs packets bytes|bytes drop errs packets\n eth0:4 0 3 2 1 11 14 13 12\n";
     assert_eq!(devices(text.as_bytes()).0, [(b"eth0".to_vec(), counters)]);
+}
+
+#[test]
+fn each_statistic_with_a_column_of_its_own_is_found() {
+    let mut devices = Devices::default();
+    HEADER.lines().for_each(|line| assert!(devices.line(Some(line.as_bytes())).is_none()));
+    let line = b"  eth0: 1 2 3 4 5 6 7 8 11 12 13 14 15 16 17 18";
+    let device = devices.line(Some(line)).expect("an interface");
+    let known: Vec<_> = (0..STATISTICS.len())
+        .map(Statistic)
+        .filter_map(|statistic| Some((statistic.name(), device.statistic(statistic)?)))
+        .collect();
+    let expected = [
+        ("rx_packets", 2),
+        ("tx_packets", 12),
+        ("rx_bytes", 1),
+        ("tx_bytes", 11),
+        ("rx_errors", 3),
+        ("tx_errors", 13),
+        ("tx_dropped", 14),
+        ("multicast", 8),
+        ("collisions", 16),
+        ("rx_fifo_errors", 5),
+        ("tx_fifo_errors", 15),
+        ("rx_compressed", 7),
+        ("tx_compressed", 18),
+    ];
+    assert_eq!(known, expected);
 }
 
 #[test]
@@ -113,82 +135,6 @@ fn a_table_cut_at_any_byte_gives_no_wrong_number() {
     }
 }
 
-#[test]
-fn every_protocol_counter_of_each_kernel_comes_through() {
-    for kernel in KERNELS {
-        let text = recorded(kernel, "snmp");
-        let (counters, skipped) = protocols(&text);
-        let words = |line: &str| line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>();
-        let text = String::from_utf8(text).expect("UTF-8");
-        let lines: Vec<&str> = text.lines().collect();
-        let mut expected = Vec::new();
-        for pair in lines.chunks(2) {
-            let [names, values] = pair else { panic!("{kernel}: half a pair") };
-            let protocol = names.split(':').next().unwrap_or_default();
-            for (name, value) in words(names).into_iter().zip(words(values)) {
-                let value: i64 = value.parse().expect("a number");
-                expected.push((format!("{protocol}_{name}").to_lowercase(), value));
-            }
-        }
-        assert_eq!((counters, skipped), (expected, 0), "{kernel}");
-    }
-}
-
-#[test]
-fn protocol_counters_are_signed() {
-    let text = "Tcp: MaxConn InSegs OutSegs\nTcp: -1 9223372036854775807 18446744073709551615\n";
-    let expected = [("tcp_maxconn", -1), ("tcp_insegs", i64::MAX), ("tcp_outsegs", i64::MAX)];
-    let expected = expected.map(|(name, value)| (name.to_owned(), value)).to_vec();
-    assert_eq!(protocols(text.as_bytes()), (expected, 0));
-}
-
-#[test]
-fn a_pair_of_lines_that_do_not_fit_is_lost_alone() {
-    let udp = [(String::from("udp_a"), 1)];
-    for bad in [
-        "Tcp: A B\nTcp: 1\n",
-        "Tcp: A\nTcp: 1 2\n",
-        "Tcp: A\nTcp: x\n",
-        "Tcp: A\nTcp: 99999999999999999999\n",
-        "Tcp: A\n",
-        "Tcp: A\nIp: 1\n",
-        "garbage\n",
-        ": A\n: 1\n",
-    ] {
-        let (counters, skipped) = protocols(format!("{bad}Udp: A\nUdp: 1\n").as_bytes());
-        assert_eq!(counters, udp, "{bad}");
-        assert!(skipped > 0, "{bad}");
-    }
-    let (counters, skipped) = protocols(b"Udp: A A\nUdp: 1 2\nudp: a\nudp: 3\n");
-    assert_eq!((counters.as_slice(), skipped), (udp.as_slice(), 2), "the first of a name counts");
-}
-
-#[test]
-fn protocol_counters_are_bounded() {
-    let many = MOST_PROTOCOL_COUNTERS + 10;
-    let names: Vec<String> = (0..many).map(|number| format!("n{number}")).collect();
-    let text = format!("X: {}\nX: {}\n", names.join(" "), vec!["1"; many].join(" "));
-    let (counters, skipped) = protocols(text.as_bytes());
-    assert_eq!((counters.len(), skipped), (MOST_PROTOCOL_COUNTERS, 10));
-    let mut parser = ProtocolCounters::default();
-    parser.line(None);
-    assert_eq!(parser.finish(), (Vec::new(), 1));
-}
-
-#[test]
-fn protocol_counters_cut_at_any_byte_are_whole_lines() {
-    for kernel in KERNELS {
-        let text = recorded(kernel, "snmp");
-        let (whole, _) = protocols(&text);
-        for end in 0..text.len() {
-            let (found, _) = protocols(text.get(..end).unwrap_or_default());
-            // The very last number may have lost digits, which cannot be told.
-            let sure = found.split_last().map_or(&[][..], |(_, sure)| sure);
-            assert!(whole.starts_with(sure), "{kernel} cut at {end}");
-        }
-    }
-}
-
 /// Lines of bytes that these formats are made of, and others.
 fn garbage() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
@@ -203,7 +149,6 @@ proptest! {
     #[test]
     fn garbage_never_panics(text in garbage()) {
         devices(&text);
-        protocols(&text);
         let (found, _) = devices(&[HEADER.as_bytes(), &text].concat());
         prop_assert!(found.iter().all(|(name, counters)| !name.is_empty() && counters.iter().all(Option::is_some)));
     }
