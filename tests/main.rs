@@ -38,6 +38,12 @@ mod exact;
 #[cfg(target_os = "linux")]
 mod interfaces;
 #[cfg(target_os = "linux")]
+mod interfaces_churn;
+#[cfg(target_os = "linux")]
+mod interfaces_sources;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod kernel;
+#[cfg(target_os = "linux")]
 mod live;
 #[cfg(target_os = "linux")]
 mod netlink_vs_ss;

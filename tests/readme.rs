@@ -91,8 +91,8 @@ fn accepted(text: &str) -> Result<usize, String> {
 }
 
 #[test]
-fn the_sample_stands_in_the_readme() {
-    let readme = readme();
+fn the_sample_stands_in_the_documents() {
+    let readme = read("docs/configuration.md");
     let begin = "<!-- BEGIN plugin.conf.sample -->\n```toml\n";
     let (_, rest) = readme.split_once(begin).expect("the first marker");
     let (sample, _) = rest.split_once("```\n<!-- END plugin.conf.sample -->").expect("the second marker");

@@ -2,8 +2,13 @@
 //! sockets of every kind, a reader of ss's output that knows nothing of the library, and what a test needs of the machine.
 
 pub mod execd;
+#[cfg(target_os = "linux")]
+pub mod gathers;
+#[cfg(target_os = "linux")]
+pub mod links;
 pub mod namespace;
 pub mod needs;
+pub mod rare;
 pub mod reference;
 pub mod skip;
 #[cfg(target_os = "linux")]

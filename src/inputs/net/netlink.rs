@@ -200,6 +200,7 @@ pub(super) fn cannot_list(error: &DumpError) -> Cause {
 fn source_error(error: DumpError) -> SourceError {
     let cause = cannot_list(&error).prefixed("netlink: ");
     match error {
+        DumpError::Refused(Errno::EMFILE | Errno::ENFILE) => SourceError::Failed(cause),
         DumpError::Refused(_) => SourceError::Unavailable(cause),
         _ => SourceError::Failed(cause),
     }

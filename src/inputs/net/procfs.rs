@@ -62,7 +62,10 @@ impl Source for Procfs {
                 each(&ProcInterface { device, class_net: &class_net, statuses: &statuses });
             }
         })
-        .map_err(|error| SourceError::Unavailable(unreadable(&path, &error)))?;
+        .map_err(|error| match error.raw_os_error() {
+            Some(nix::libc::EMFILE | nix::libc::ENFILE) => SourceError::Failed(unreadable(&path, &error)),
+            _ => SourceError::Unavailable(unreadable(&path, &error)),
+        })?;
         let Some(skipped) = devices.finish() else {
             let cause = Cause::new("unexpected content, expected the header of /proc/net/dev").in_file(path);
             return Err(SourceError::Failed(cause));

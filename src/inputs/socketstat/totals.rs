@@ -184,10 +184,15 @@ impl Totals {
         if !is_new {
             return false;
         }
-        let before = known.and_then(|place| self.known.values(place, self.words));
         if self.owned {
             self.next.owners.push(PackedOwner::new(owner));
         }
+        if self.words == 0 {
+            // Without counters it is only noted that it was listed.
+            self.next.push(id, Mark::default());
+            return true;
+        }
+        let before = known.and_then(|place| self.known.values(place, self.words));
         let mark = known.and_then(|place| self.known.marks.get(place));
         let mut missed = if mark.is_some_and(|mark| mark.missed == CLOSED) { CLOSED } else { 0 };
         let start = self.next.words.len();
