@@ -190,6 +190,7 @@ properties! {
     proc_snmp, true, |path| ["snmp", "snmp6", "netstat", "sockstat"].iter().any(|name| path.ends_with(&format!("net/{name}")));
     proc_sockets, true, |path| path.starts_with("proc_net/") && !path.contains('.');
     netlink, true, |path| path.starts_with("netlink/") && path.contains('-');
+    destroyed, true, |path| path.starts_with("netlink/") && path.contains('-');
     net_netlink, true, |path| path.starts_with("net-netlink/") && path.ends_with("bin");
     configuration, false, |path| path.ends_with("plugin.conf");
     globs, false, |path| path.ends_with("plugin.conf");

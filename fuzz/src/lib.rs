@@ -29,7 +29,7 @@ use telegraf_execd_network::quote::quote;
 use written::Written;
 
 pub use encoder::line_protocol;
-pub use netlink::{net_netlink, netlink};
+pub use netlink::{destroyed, net_netlink, netlink};
 
 /// A check with the name of its fuzz target.
 pub type Check = fn(&[u8]);
@@ -43,6 +43,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("proc_snmp", proc_snmp),
     ("proc_sockets", proc_sockets),
     ("netlink", netlink),
+    ("destroyed", destroyed),
     ("net_netlink", net_netlink),
     ("configuration", configuration),
     ("globs", globs),

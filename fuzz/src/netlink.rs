@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use telegraf_execd_network::inputs::net::counters::{COUNTERS, Counters};
+use telegraf_execd_network::inputs::socketstat::closed;
 use telegraf_execd_network::inputs::socketstat::interfaces::Names;
 use telegraf_execd_network::inputs::socketstat::netlink::Netlink;
-use telegraf_execd_network::inputs::socketstat::socket::Protocol;
+use telegraf_execd_network::inputs::socketstat::socket::{Protocol, TcpInfo};
 use telegraf_execd_network::inputs::socketstat::source::{Query, Source};
 use telegraf_execd_network::netlink::channel::{Channel, Events};
 use telegraf_execd_network::netlink::dump::{Dumper, SharedDumper};
@@ -119,5 +120,23 @@ pub fn net_netlink(data: &[u8]) {
             outcome
         }
     };
+    written.check();
+}
+
+/// The kernel's messages about TCP sockets that end: the first byte says how much of `tcp_info` is kept.
+pub fn destroyed(data: &[u8]) {
+    let Some((info, _, datagram)) = pick(&[0, 4, 136, 160, 248, 1000], data) else { return };
+    let mut written = Written::default();
+    for message in Messages(datagram).map_while(Result::ok) {
+        let mut sockets = 0;
+        let whole = closed::parse(message.payload, info, &mut |socket| {
+            sockets += 1;
+            if let TcpInfo::Raw(kept) = socket.tcp {
+                assert!(kept.len() <= info, "{} of {info} bytes", kept.len());
+            }
+            written.socket(Protocol::Tcp, socket);
+        });
+        assert_eq!(sockets, u32::from(whole), "one payload is one socket or none");
+    }
     written.check();
 }
