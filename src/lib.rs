@@ -17,7 +17,6 @@ pub mod lines;
 pub mod logger;
 pub mod metric;
 mod metric_writer;
-#[cfg(target_os = "linux")]
 pub mod netlink;
 mod netstat;
 mod number;

@@ -34,11 +34,15 @@ mod soak;
 
 // In a network namespace.
 #[cfg(target_os = "linux")]
+mod exact;
+#[cfg(target_os = "linux")]
 mod interfaces;
 #[cfg(target_os = "linux")]
 mod interfaces_churn;
 #[cfg(target_os = "linux")]
 mod interfaces_sources;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod kernel;
 #[cfg(target_os = "linux")]
 mod live;
 #[cfg(target_os = "linux")]

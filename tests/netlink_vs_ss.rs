@@ -26,7 +26,7 @@ fn netlink(source: &mut Netlink, protocol: Protocol) -> (Vec<Row>, Vec<Diagnosti
 
 /// Compares until a moment when no timer ran between the two (a SYN or a window probe is sent again now and
 /// then, which counts), or for a while.
-fn compare(source: &mut Netlink, protocol: Protocol) -> Vec<Row> {
+pub fn compare(source: &mut Netlink, protocol: Protocol) -> Vec<Row> {
     for attempt in 0.. {
         let expected = reference::read(protocol, &reference::run(protocol));
         let (rows, notes) = netlink(source, protocol);

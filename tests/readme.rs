@@ -91,8 +91,8 @@ fn accepted(text: &str) -> Result<usize, String> {
 }
 
 #[test]
-fn the_sample_stands_in_the_readme() {
-    let readme = readme();
+fn the_sample_stands_in_the_documents() {
+    let readme = read("docs/configuration.md");
     let begin = "<!-- BEGIN plugin.conf.sample -->\n```toml\n";
     let (_, rest) = readme.split_once(begin).expect("the first marker");
     let (sample, _) = rest.split_once("```\n<!-- END plugin.conf.sample -->").expect("the second marker");
@@ -355,7 +355,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 fn the_readme_is_short() {
     let readme = readme();
     let lines = readme.lines().count();
-    assert!(lines <= 250 && readme.len() <= 14_000, "{lines} lines, {} bytes", readme.len());
+    assert!(lines <= 300 && readme.len() <= 15_000, "{lines} lines, {} bytes", readme.len());
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! `tcp_diag` in `net/ipv4/inet_diag.c`.
 
 use std::mem::size_of;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -25,6 +25,8 @@ const GROUPS: u32 = 1 << 0 | 1 << 2;
 const QUEUE: usize = 32 * 1024 * 1024;
 /// What one message takes of the queue: the kernel counts its bookkeeping too.
 const QUEUED_MESSAGE: usize = 1280;
+/// The most messages of one look at the queue: they may come faster than they are taken.
+const MOST: u64 = 4096;
 /// More than a message has.
 const DATAGRAM: usize = 8 * 1024;
 /// `SK_MEMINFO_DROPS`: the place of the drops in the answer of `SO_MEMINFO`.
@@ -37,6 +39,24 @@ pub struct Destroyed {
     buffer: Vec<u8>,
     /// How many messages the queue holds at least.
     room: usize,
+}
+
+/// Waits for the messages of a subscription, while others take them.
+#[derive(Debug)]
+pub struct Waiter(OwnedFd);
+
+impl Waiter {
+    /// Waits until there is a message, or `timeout` has passed.
+    ///
+    /// # Errors
+    /// The errno of poll(2).
+    pub fn wait(&self, timeout: Duration) -> Result<(), Errno> {
+        let timeout = PollTimeout::try_from(timeout.as_millis() + 1).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
 }
 
 /// What one look at the queue found.
@@ -55,6 +75,8 @@ impl Destroyed {
     /// Where the kernel refuses: the errno of the system call.
     pub fn subscribe() -> Result<Self, Errno> {
         let channel = KernelChannel::open(SockProtocol::NetlinkSockDiag, GROUPS, QUEUE)?;
+        // Without this the kernel drops all messages from a loss on until the queue is empty.
+        without_overrun_errors(&channel)?;
         let room = nix::sys::socket::getsockopt(&channel.socket(), RcvBuf)? / QUEUED_MESSAGE;
         Ok(Self { channel, buffer: vec![0; DATAGRAM], room: room.max(1) })
     }
@@ -65,28 +87,24 @@ impl Destroyed {
         self.room
     }
 
-    /// Waits until there is a message, or `timeout` has passed.
+    /// What waits for its messages.
     ///
     /// # Errors
-    /// The errno of poll(2).
-    pub fn wait(&self, timeout: Duration) -> Result<(), Errno> {
-        let timeout = PollTimeout::try_from(timeout.as_millis() + 1).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(self.channel.socket(), PollFlags::POLLIN)], timeout) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(errno) => Err(errno),
-        }
+    /// Where there is no descriptor left.
+    pub fn waiter(&self) -> Result<Waiter, Errno> {
+        nix::unistd::dup(self.channel.socket()).map(Waiter)
     }
 
-    /// Hands the payload of each message that is queued to `each`.
+    /// Hands the payload of each message that is queued to `each`, up to some thousands of them.
     ///
     /// # Errors
     /// The errno of recvmsg(2): the subscription is over.
     pub fn drain(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<Drained, Errno> {
         let mut drained = Drained::default();
-        loop {
+        while drained.messages < MOST {
             let length = match self.channel.receive_now(&mut self.buffer) {
                 Ok(Some(length)) => length,
-                Ok(None) => return Ok(drained),
+                Ok(None) => break,
                 // Messages were lost: `lost` tells how many.
                 Err(Errno::ENOBUFS) => continue,
                 Err(errno) => return Err(errno),
@@ -106,6 +124,7 @@ impl Destroyed {
                 }
             }
         }
+        Ok(drained)
     }
 
     /// How many messages the kernel had no room for, since the subscription. It counts in 32 bits.
@@ -133,6 +152,23 @@ impl Destroyed {
     }
 }
 
+/// Drops what does not fit into the queue without an error (`NETLINK_NO_ENOBUFS`): it is counted either way.
+fn without_overrun_errors(channel: &KernelChannel) -> Result<(), Errno> {
+    let on: libc::c_int = 1;
+    // SAFETY: setsockopt(2) with an open descriptor and a value of the length that is said.
+    #[allow(unsafe_code)]
+    let outcome = unsafe {
+        libc::setsockopt(
+            channel.socket().as_raw_fd(),
+            libc::SOL_NETLINK,
+            libc::NETLINK_NO_ENOBUFS,
+            (&raw const on).cast(),
+            libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(0),
+        )
+    };
+    Errno::result(outcome).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
@@ -150,8 +186,9 @@ mod tests {
         drop((client, listener.accept().unwrap(), listener));
         let limit = Instant::now() + Duration::from_secs(30);
         let mut found = false;
+        let waiter = destroyed.waiter().unwrap();
         while !found && Instant::now() < limit {
-            destroyed.wait(Duration::from_millis(100)).unwrap();
+            waiter.wait(Duration::from_millis(100)).unwrap();
             let drained = destroyed
                 .drain(&mut |payload| found |= payload.get(4..6) == Some(&port.to_be_bytes()[..]))
                 .unwrap();

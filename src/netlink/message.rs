@@ -14,6 +14,8 @@ pub const ERROR: u16 = 2;
 pub const DONE: u16 = 3;
 /// `NLMSG_OVERRUN`: answers were lost.
 pub const OVERRUN: u16 = 4;
+/// `TCPDIAG_GETSOCK`: the request for TCP sockets of any family, and each of the answer.
+pub const TCPDIAG_GETSOCK: u16 = 18;
 /// `SOCK_DIAG_BY_FAMILY`: the request, and each socket of the answer.
 pub const SOCK_DIAG_BY_FAMILY: u16 = 20;
 

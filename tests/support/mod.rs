@@ -8,8 +8,11 @@ pub mod gathers;
 pub mod links;
 pub mod namespace;
 pub mod needs;
+pub mod rare;
 pub mod reference;
 pub mod skip;
+#[cfg(target_os = "linux")]
+pub mod sock_diag;
 pub mod telegraf;
 pub mod unprivileged;
 pub mod zoo;

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use super::needs::needs;
 use super::skip::{WITHIN, skipped, test_name};
 
+const HERE: &str = "a network namespace";
+
 /// Runs the test that calls it again, as a process in a new network namespace with the loopback up, and returns false;
 /// in that process, returns true. Where no namespace can be made the test is skipped and the answer is false.
 ///
@@ -18,7 +20,7 @@ pub fn enter() -> bool {
 
 /// As [`enter`], with more variables in the environment of that process.
 pub fn enter_with(environment: &[(&str, &Path)]) -> bool {
-    if env::var_os(WITHIN).is_some() {
+    if env::var_os(WITHIN).is_some_and(|place| place == HERE) {
         assert!(run("ip", &["link", "set", "lo", "up"]), "ip link set lo up");
         return true;
     }
@@ -39,7 +41,7 @@ pub fn enter_with(environment: &[(&str, &Path)]) -> bool {
         .args([flags, "sh", "-c", script, "sh"])
         .arg(env::current_exe().unwrap())
         .args(["--exact", &test, "--nocapture", "--include-ignored"])
-        .env(WITHIN, "a network namespace")
+        .env(WITHIN, HERE)
         .envs(environment.iter().copied())
         .output()
         .unwrap();

@@ -91,6 +91,8 @@ fn socket(protocol: Protocol, line: &str) -> Row {
     };
     let mut rest = line.trim_end();
     let mut row = Row::from([("proto".to_owned(), protocol.to_string())]);
+    // An SCTP association stands below its socket.
+    rest = rest.strip_prefix("`- ").unwrap_or(rest);
     for column in columns {
         let (cell, tail) = rest.split_once(' ').unwrap();
         row.insert((*column).to_owned(), cell.to_owned());

@@ -5,7 +5,7 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
-/// In the environment of a test that another process runs: that one hears what it says, and notes it.
+/// In the environment of a test that another test runs, says where: that one hears what it says, and notes it.
 pub const WITHIN: &str = "TEST_WITHIN_ANOTHER";
 
 /// Says on the real standard output why a test does not run here, and notes it for `tests/skipped.rs`. Where `REQUIRE_ALL`

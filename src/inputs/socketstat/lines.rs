@@ -147,7 +147,9 @@ fn push_owners(text: &mut Vec<u8>, tags: ExtraTags, socket: &Socket<'_>, owners:
     }
     let unit = text.len();
     if tags.user {
-        text.extend_from_slice(owners.user(socket.uid, now).as_bytes());
+        // The kernel calls a connection that no process holds root's.
+        let uid = socket.uid.filter(|_| socket.inode != Some(0));
+        text.extend_from_slice(owners.user(uid, now).as_bytes());
     }
     [cgroup, unit, text.len()]
 }

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 
-use self::question::{families, request};
+use self::question::{AF_INET, AF_INET6, families, request, request_for_tcp};
 use self::rows::Rows;
 use super::interfaces::{Interfaces, Names};
 use super::socket::{Protocol, Socket};
@@ -22,7 +22,7 @@ use super::source::{Capabilities, Query, Source};
 use crate::inputs::source::{Cause, Diagnostic, Skipped, SourceError};
 use crate::logger::Level;
 use crate::netlink::dump::{DumpError, SharedDumper};
-use crate::netlink::message::SOCK_DIAG_BY_FAMILY;
+use crate::netlink::message::{Message, SOCK_DIAG_BY_FAMILY, TCPDIAG_GETSOCK};
 use crate::os_error;
 
 /// What netlink can do.
@@ -111,14 +111,26 @@ impl Source for Netlink {
     }
 }
 
-/// Asks for each family of a protocol and hands on what answers. False where the kernel lists none of them.
+/// Asks for the sockets of a protocol and hands on what answers, with its family. False where the kernel lists none of its
+/// families.
 fn ask(dumper: &SharedDumper, query: &Query, each: &mut dyn FnMut(u8, &[u8])) -> Result<bool, DumpError> {
+    if query.protocol == Protocol::Tcp {
+        let outcome = dumper.ask(request_for_tcp(query), query.deadline, &mut |message| {
+            let payload = payload(message);
+            each(if payload.first() == Some(&AF_INET6) { AF_INET6 } else { AF_INET }, payload);
+        });
+        match outcome {
+            Ok(_) => return Ok(true),
+            Err(DumpError::Refused(Errno::ENOENT)) => return Ok(false),
+            // Something else than Linux may not know this request.
+            Err(DumpError::Refused(Errno::EINVAL | Errno::EOPNOTSUPP)) => {}
+            Err(error) => return Err(error),
+        }
+    }
     let mut supported = false;
     for family in families(query.protocol) {
         let outcome = dumper.ask(request(query, *family), query.deadline, &mut |message| {
-            // Any other kind is no socket either: an empty payload is malformed.
-            let payload = if message.kind == SOCK_DIAG_BY_FAMILY { message.payload } else { &[] };
-            each(*family, payload);
+            each(*family, payload(message));
         });
         match outcome {
             Ok(_) => supported = true,
@@ -127,6 +139,11 @@ fn ask(dumper: &SharedDumper, query: &Query, each: &mut dyn FnMut(u8, &[u8])) ->
         }
     }
     Ok(supported)
+}
+
+/// What a message says of a socket. One of any other kind says nothing: an empty payload is malformed.
+fn payload<'a>(message: &Message<'a>) -> &'a [u8] {
+    if matches!(message.kind, SOCK_DIAG_BY_FAMILY | TCPDIAG_GETSOCK) { message.payload } else { &[] }
 }
 
 /// Whether netlink lists `protocol` on this host now, and if not, why.

@@ -4,7 +4,7 @@
 
 use crate::inputs::socketstat::socket::Protocol;
 use crate::inputs::socketstat::source::Query;
-use crate::netlink::message::SOCK_DIAG_BY_FAMILY;
+use crate::netlink::message::{SOCK_DIAG_BY_FAMILY, TCPDIAG_GETSOCK};
 use crate::netlink::request::Request;
 
 /// `AF_UNIX`.
@@ -52,6 +52,25 @@ const fn number(protocol: Protocol) -> u8 {
     }
 }
 
+/// The request for the TCP sockets of both families at once, which `inet_diag` has had before there was one by family: one
+/// walk through the kernel's tables in the place of two.
+pub(super) fn request_for_tcp(query: &Query) -> Request {
+    let any_table = [0; 4];
+    Request::dump(TCPDIAG_GETSOCK)
+        .push(&[AF_INET, 0, 0, extensions(query)])
+        .push(&ANY_SOCKET)
+        .push(&query.states.to_ne_bytes())
+        .push(&any_table)
+}
+
+/// What to tell of each socket beyond addresses, state and queues. Only TCP has it: asked for elsewhere, the answer would
+/// only be longer.
+fn extensions(query: &Query) -> u8 {
+    let asked = [(query.tcp_info, WITH_TCP_INFO), (query.congestion, WITH_CONGESTION)];
+    let asked = asked.into_iter().filter(|(wanted, _)| *wanted && query.protocol == Protocol::Tcp);
+    asked.fold(0, |extensions, (_, extension)| extensions | extension)
+}
+
 /// The request for the sockets of a family that a query asks for. Packet sockets have no state: the kernel lists all.
 #[must_use]
 pub fn request(query: &Query, family: u8) -> Request {
@@ -68,21 +87,10 @@ pub fn request(query: &Query, family: u8) -> Request {
             .push(&ANY_INODE)
             .push(&PACKET_SHOW.to_ne_bytes())
             .push(&ANY_COOKIE),
-        protocol => {
-            // Only TCP has them: asked for elsewhere, the answer would only be longer.
-            let is_tcp = protocol == Protocol::Tcp;
-            let mut extensions = 0;
-            if is_tcp && query.tcp_info {
-                extensions |= WITH_TCP_INFO;
-            }
-            if is_tcp && query.congestion {
-                extensions |= WITH_CONGESTION;
-            }
-            request
-                .push(&[family, number(protocol), extensions, 0])
-                .push(&query.states.to_ne_bytes())
-                .push(&ANY_SOCKET)
-        }
+        protocol => request
+            .push(&[family, number(protocol), extensions(query), 0])
+            .push(&query.states.to_ne_bytes())
+            .push(&ANY_SOCKET),
     }
 }
 
@@ -115,6 +123,18 @@ mod tests {
         let packet = asked(Protocol::Packet, AF_PACKET);
         assert_eq!(packet.len(), 36);
         assert_eq!(&packet[16..28], [17, 0, 0, 0, 0, 0, 0, 0, 0x11, 0, 0, 0]);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn asks_for_both_families_of_tcp_at_once() {
+        let (states, deadline) = (listed(Protocol::Tcp), Instant::now());
+        let query = Query { protocol: Protocol::Tcp, states, tcp_info: true, congestion: true, deadline };
+        let asked = request_for_tcp(&query).finish(9);
+        let mut expected = vec![76, 0, 0, 0, 18, 0, 1, 3, 9, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 10];
+        expected.resize(68, 0);
+        expected.extend([0x37, 0xb, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(asked, expected);
     }
 
     #[test]

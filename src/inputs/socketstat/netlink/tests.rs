@@ -136,6 +136,46 @@ fn one_family_of_two_is_enough() {
     assert_eq!(*opened.lock().unwrap(), [2]);
 }
 
+/// The local ports of a TCP dump over such a script.
+fn tcp(script: Script) -> (Result<Vec<Diagnostic>, SourceError>, Vec<Option<u16>>) {
+    let (mut source, _) = scripted(script);
+    let mut ports = Vec::new();
+    let outcome = source.dump(&query(Protocol::Tcp), &mut |socket| ports.push(socket.local.port()));
+    (outcome, ports)
+}
+
+/// A TCP socket of a family with a local port.
+fn tcp_socket(kind: u16, sequence: u32, family: u8, port: u16) -> Vec<u8> {
+    let mut payload = vec![0; 72];
+    payload[0] = family;
+    payload[4..6].copy_from_slice(&port.to_be_bytes());
+    message(kind, 0, sequence, &payload)
+}
+
+#[test]
+fn both_families_of_tcp_come_from_one_walk() {
+    let row = |family, port| tcp_socket(TCPDIAG_GETSOCK, 1, family, port);
+    let answer = [row(10, 1), row(2, 2), row(7, 3), row(10, 4), done(1, 0)].concat();
+    let (outcome, ports) = tcp(vec![vec![Ok(answer)]]);
+    assert_eq!(ports, [Some(1), Some(2), Some(4)]);
+    assert_eq!(outcome.unwrap().len(), 1, "one row is of another family");
+    let (outcome, _) = tcp(vec![vec![Ok(done(1, 2))]]);
+    assert!(matches!(outcome, Err(SourceError::Unsupported(_))), "{outcome:?}");
+}
+
+#[test]
+fn each_family_of_tcp_by_itself_where_that_request_is_not_known() {
+    let row = |sequence, family, port| tcp_socket(SOCK_DIAG_BY_FAMILY, sequence, family, port);
+    for errno in [Errno::EINVAL, Errno::EOPNOTSUPP] {
+        let refused = vec![Ok(message(ERROR, 0, 1, &(-(errno as i32)).to_ne_bytes()))];
+        let by_family = vec![
+            Ok([row(2, 2, 1), row(2, 10, 9), done(2, 0)].concat()),
+            Ok([row(3, 10, 2), done(3, 0)].concat()),
+        ];
+        assert_eq!(tcp(vec![refused, by_family]).1, [Some(1), Some(2)]);
+    }
+}
+
 /// A source with one socket, or one that fails.
 struct Table(Result<(), fn(Cause) -> SourceError>);
 

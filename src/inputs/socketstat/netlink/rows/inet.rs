@@ -23,14 +23,13 @@ const NO_COOKIE: u64 = u64::MAX;
 
 pub(super) fn parse<'a>(protocol: Protocol, payload: &'a [u8], inode_before: &mut u32) -> Option<Socket<'a>> {
     let (fixed, attributes) = payload.split_at_checked(FIXED)?;
-    let mut v6only = false;
-    let mut socket = Socket::default();
+    let (mut v6only, mut tcp, mut congestion, mut cgroup) = (false, TcpInfo::Unknown, None, None);
     for attribute in Attributes(attributes) {
         match attribute.ok()? {
-            (INFO, info) if protocol == Protocol::Tcp => socket.tcp = TcpInfo::Raw(info),
-            (CONGESTION, name) => socket.congestion = name.split(|byte| *byte == 0).next(),
+            (INFO, info) if protocol == Protocol::Tcp => tcp = TcpInfo::Raw(info),
+            (CONGESTION, name) => congestion = name.split(|byte| *byte == 0).next(),
             (V6ONLY, [flag, ..]) => v6only = *flag != 0,
-            (CGROUP, value) => socket.cgroup = number(value, 0),
+            (CGROUP, value) => cgroup = number(value, 0),
             _ => {}
         }
     }
@@ -56,7 +55,10 @@ pub(super) fn parse<'a>(protocol: Protocol, payload: &'a [u8], inode_before: &mu
         uid: number(fixed, 64),
         inode: Some(inode.into()),
         cookie: Some(cookie).filter(|cookie| *cookie != NO_COOKIE),
-        ..socket
+        netid: b"",
+        cgroup,
+        tcp,
+        congestion,
     })
 }
 
