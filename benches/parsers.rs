@@ -11,7 +11,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use telegraf_execd_network::accumulator::Accumulator;
 use telegraf_execd_network::config::Global;
-use telegraf_execd_network::inputs::net::procfs::dev::Devices;
+use telegraf_execd_network::inputs::net::dev::Devices;
 use telegraf_execd_network::inputs::socketstat::lines::Lines as SocketLines;
 use telegraf_execd_network::inputs::socketstat::netlink::question::AF_INET;
 use telegraf_execd_network::inputs::socketstat::netlink::rows::Rows;
