@@ -225,11 +225,8 @@ impl<S: ?Sized, C: Copy> Choice<S, C> {
 
     fn unusable(&self, named: &Registration<S, C>, cause: &Cause) -> SourceError {
         let others = self.candidates.iter().filter(|other| other.name != named.name);
-        let others: Vec<&str> = others
-            .filter(|other| (self.lacks)(other.capabilities, &self.context).is_none())
-            .filter(|other| (other.probe)(&self.context).is_ok())
-            .map(|other| other.name)
-            .collect();
+        let others: Vec<&str> =
+            others.filter(|other| (other.probe)(&self.context).is_ok()).map(|other| other.name).collect();
         let others = if others.is_empty() { String::from("none") } else { others.join(", ") };
         SourceError::Unavailable(Cause::new(format!(
             "source {} does not work on this host: {cause}; sources that would: {others}",
