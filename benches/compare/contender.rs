@@ -1,11 +1,11 @@
 //! The programs that are measured.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::measure::{Sample, Turns};
-use crate::{Result, setup};
+use crate::{Result, load, setup};
 
 /// The binary under test.
 pub const OURS: &str = env!("CARGO_BIN_EXE_telegraf-execd-network");
@@ -23,17 +23,29 @@ pub enum Contender {
     OursSs,
     /// This plugin with the source `netlink`.
     OursNetlink,
+    /// Ours, from the kernel: a line per direction and service.
+    OursServices,
+    /// Ours, from the kernel: a line per state.
+    OursStates,
+    /// Ours, from the kernel: a line per network at the other end. Its size is the number of lines.
+    OursNetworks,
     /// Telegraf's `inputs.net`.
     PeerNet,
     /// `inputs.net` of this plugin.
     OursNet,
 }
 
-use Contender::{KernelDump, OursNet, OursNetlink, OursSs, PeerNet, PeerSockets, Ss};
+use Contender::{
+    KernelDump, OursNet, OursNetlink, OursNetworks, OursServices, OursSs, OursStates, PeerNet, PeerSockets,
+    Ss,
+};
 
-/// The contenders that list TCP sockets.
-pub const SOCKETS: [Contender; 5] = [Ss, KernelDump, PeerSockets, OursSs, OursNetlink];
-/// The contenders that list interfaces.
+/// Those who list TCP sockets.
+pub const SOCKETS: [Contender; 7] =
+    [Ss, KernelDump, PeerSockets, OursSs, OursNetlink, OursServices, OursStates];
+/// Those who group them by something of which there may be more and more.
+pub const GROUPS: [Contender; 1] = [OursNetworks];
+/// Those who list interfaces.
 pub const INTERFACES: [Contender; 2] = [PeerNet, OursNet];
 
 impl Contender {
@@ -45,6 +57,9 @@ impl Contender {
             PeerSockets => "Telegraf's inputs.socketstat",
             OursSs => "socketstat, source ss",
             OursNetlink => "socketstat, source netlink",
+            OursServices => "socketstat, groups by direction and service",
+            OursStates => "socketstat, groups by state",
+            OursNetworks => "socketstat, groups by remote network",
             PeerNet => "Telegraf's inputs.net",
             OursNet => "net",
         }
@@ -57,40 +72,66 @@ impl Contender {
             KernelDump => "#333333",
             PeerSockets | PeerNet => "#d55e00",
             OursSs => "#56b4e9",
-            OursNetlink | OursNet => "#0072b2",
+            OursNetlink | OursNet | OursNetworks => "#0072b2",
+            OursServices => "#009e73",
+            OursStates => "#cc79a7",
         }
     }
 
-    /// The configuration, for a plugin.
-    const fn configuration(self) -> &'static str {
+    /// Its configuration among so many sockets, where it is a plugin.
+    fn configuration(self, stage: &Stage) -> String {
+        let own = match self {
+            Ss | KernelDump => return String::new(),
+            PeerNet | OursNet => return String::from("[[inputs.net]]\n"),
+            PeerSockets => String::new(),
+            OursSs => String::from("source = \"ss\"\n"),
+            OursNetlink => String::from("source = \"netlink\"\n"),
+            OursServices => String::from("source = \"netlink\"\ngroup_by = [\"direction\", \"service\"]\n"),
+            OursStates => String::from("source = \"netlink\"\ngroup_by = [\"state\"]\n"),
+            OursNetworks => format!(
+                "source = \"netlink\"\ngroup_by = [\"remote_addr\"]\nipv4_prefix = {}\nmax_series = 0\n",
+                load::prefix(stage.sockets, stage.size)
+            ),
+        };
+        format!("[[inputs.socketstat]]\nprotocols = [\"tcp\"]\ntimeout = \"60s\"\n{own}")
+    }
+
+    /// How many lines a gather of it has.
+    pub const fn lines(self, stage: &Stage) -> usize {
         match self {
-            Ss | KernelDump => "",
-            PeerSockets => "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n",
-            OursSs => {
-                "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n  source = \"ss\"\n"
-            }
-            OursNetlink => {
-                "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n  source = \"netlink\"\n"
-            }
-            PeerNet | OursNet => "[[inputs.net]]\n",
+            Ss | KernelDump => 1,
+            PeerSockets | OursSs | OursNetlink | PeerNet => stage.size,
+            // And the line with the protocol statistics, which Telegraf has dropped; or the one that says how the gather
+            // went.
+            OursNet | OursNetworks => stage.size + 1,
+            // Both ends of each service's connections, and that line.
+            OursServices => 2 * stage.services + 1,
+            OursStates => 2,
         }
     }
 }
 
-/// The available contenders, with their configurations in a directory.
+/// What there is to list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stage {
+    /// Sockets, interfaces, or groups of sockets: what the cost is looked at by.
+    pub size: usize,
+    /// TCP sockets.
+    pub sockets: usize,
+    /// The services that these are connected to, or come from.
+    pub services: usize,
+}
+
+/// The contenders that are there, with their configurations in a directory.
 pub struct Contenders {
     directory: tempfile::TempDir,
     peer: Option<PathBuf>,
 }
 
 impl Contenders {
-    /// Writes the configurations.
+    /// Makes the directory.
     pub fn new() -> Result<Self> {
-        let directory = tempfile::tempdir()?;
-        for contender in SOCKETS.into_iter().chain(INTERFACES) {
-            std::fs::write(path(directory.path(), contender), contender.configuration())?;
-        }
-        Ok(Self { directory, peer: setup::peer() })
+        Ok(Self { directory: tempfile::tempdir()?, peer: setup::peer() })
     }
 
     /// Whether a contender is available.
@@ -98,33 +139,35 @@ impl Contenders {
         self.peer.is_some() || !matches!(contender, PeerSockets | PeerNet)
     }
 
-    /// The path of a contender's configuration.
-    pub fn configuration(&self, contender: Contender) -> PathBuf {
-        path(self.directory.path(), contender)
+    /// Writes its configuration, and returns the path of it.
+    pub fn configuration(&self, contender: Contender, stage: &Stage) -> Result<PathBuf> {
+        let path = self.directory.path().join(format!("{contender:?}-{}.conf", stage.size));
+        std::fs::write(&path, contender.configuration(stage))?;
+        Ok(path)
     }
 
-    /// The command for a plugin.
-    pub fn plugin(&self, contender: Contender) -> Result<Command> {
+    /// The plugin `contender`, ready to start.
+    pub fn plugin(&self, contender: Contender, stage: &Stage) -> Result<Command> {
         let program = match contender {
             PeerSockets | PeerNet => self.peer.clone().ok_or("Telegraf's plugins were not built")?,
             _ => PathBuf::from(OURS),
         };
         let mut command = Command::new(program);
-        command.arg("-config").arg(self.configuration(contender));
+        command.arg("-config").arg(self.configuration(contender, stage)?);
         Ok(command)
     }
 
-    /// Runs one round of the available contenders of `who`, with `size` sockets or interfaces.
-    pub fn round(&self, who: &[Contender], size: usize) -> Result<Vec<(Contender, Sample)>> {
+    /// One round of those of `who` that are there.
+    pub fn round(&self, who: &[Contender], stage: &Stage) -> Result<Vec<(Contender, Sample)>> {
         let mut present = Vec::new();
         for &contender in who.iter().filter(|contender| self.has(**contender)) {
-            present.push((contender, self.turns(contender, size)?));
+            present.push((contender, self.turns(contender, stage)?));
         }
-        // Enough turns to measure short gathers.
-        let turns = u32::try_from((50_000 / size.max(1)).clamp(4, 50))?;
+        // Long enough to measure where one gather is short.
+        let turns = u32::try_from((50_000 / stage.size.max(stage.sockets).max(1)).clamp(4, 50))?;
         for _ in 0..turns {
             for (contender, turn) in &mut present {
-                turn.take().map_err(|error| format!("{} at {size}: {error}", contender.name()))?;
+                turn.take().map_err(|error| format!("{} at {stage:?}: {error}", contender.name()))?;
             }
         }
         let finish = |(contender, turn): (Contender, Turns)| {
@@ -136,7 +179,7 @@ impl Contenders {
         present.into_iter().map(finish).collect()
     }
 
-    fn turns(&self, contender: Contender, size: usize) -> Result<Turns> {
+    fn turns(&self, contender: Contender, stage: &Stage) -> Result<Turns> {
         match contender {
             Ss => {
                 let mut command = Command::new("ss");
@@ -146,15 +189,9 @@ impl Contenders {
             KernelDump => {
                 let mut command = Command::new(env::current_exe()?);
                 command.arg("dump");
-                Turns::of_plugin(command, 1)
+                Turns::of_plugin(command, contender.lines(stage))
             }
-            PeerSockets | OursSs | OursNetlink | PeerNet => Turns::of_plugin(self.plugin(contender)?, size),
-            // Plus the line with the protocol statistics, which Telegraf no longer has.
-            OursNet => Turns::of_plugin(self.plugin(contender)?, size + 1),
+            _ => Turns::of_plugin(self.plugin(contender, stage)?, contender.lines(stage)),
         }
     }
-}
-
-fn path(directory: &Path, contender: Contender) -> PathBuf {
-    directory.join(format!("{contender:?}.conf"))
 }

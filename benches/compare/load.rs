@@ -2,13 +2,19 @@
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, stdin};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::AsRawFd as _;
 use std::process::{Child, Command, Stdio};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 
 use crate::Result;
 use crate::setup::ended;
 
-/// The number of sockets per process, below the usual limit of descriptors.
+/// The client of the first connection; each further one has the next address.
+const FIRST_CLIENT: Ipv4Addr = Ipv4Addr::new(127, 16, 0, 0);
+
+/// Sockets a process: below the usual limit on descriptors.
 const PER_PROCESS: usize = 4_000;
 
 /// Connected TCP sockets, held by other processes until this is dropped.
@@ -24,7 +30,7 @@ impl Sockets {
         while self.count < count {
             let share = PER_PROCESS.min(count - self.count);
             let mut holder = Command::new(env::current_exe()?)
-                .args(["hold", &share.to_string()])
+                .args(["hold", &share.to_string(), &(self.count / 2).to_string()])
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()?;
@@ -38,6 +44,11 @@ impl Sockets {
             self.count += share;
         }
         Ok(())
+    }
+
+    /// How many services they are connected to.
+    pub const fn services(&self) -> usize {
+        self.holders.len()
     }
 }
 
@@ -53,13 +64,23 @@ impl Drop for Sockets {
     }
 }
 
-/// Holds `count` sockets, two per connection, until stdin ends.
-pub fn hold(count: usize) -> Result<()> {
+/// How many networks of so many bits the other ends of so many sockets are in: the clients', and that of the servers.
+pub fn networks(sockets: usize, prefix: u32) -> usize {
+    (sockets / 2).div_ceil(1 << (32 - prefix)) + 1
+}
+
+/// The longest prefix with at most so many networks.
+pub fn prefix(sockets: usize, most: usize) -> u32 {
+    (16..=32).rev().find(|prefix| networks(sockets, *prefix) <= most).unwrap_or(16)
+}
+
+/// Holds `count` sockets, two a connection, until stdin ends. `first` connections are there already.
+pub fn hold(count: usize, first: usize) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let address = listener.local_addr()?;
+    let port = listener.local_addr()?.port();
     let mut held = Vec::new();
-    for _ in 0..count / 2 {
-        let mut client = TcpStream::connect(address)?;
+    for number in first..first + count / 2 {
+        let mut client = client(u32::from(FIRST_CLIENT) + u32::try_from(number)?, port)?;
         let (mut server, _) = listener.accept()?;
         // In both directions, so that no counter is 0.
         exchange(&mut client, &mut server)?;
@@ -69,6 +90,14 @@ pub fn hold(count: usize) -> Result<()> {
     println!("ready");
     stdin().read_to_end(&mut Vec::new())?;
     Ok(())
+}
+
+/// A client of that address, connected to a port of the loopback.
+fn client(address: u32, port: u16) -> Result<TcpStream> {
+    let client = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    bind(client.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(address.into(), 0)))?;
+    connect(client.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)))?;
+    Ok(TcpStream::from(client))
 }
 
 fn exchange(from: &mut TcpStream, to: &mut TcpStream) -> Result<()> {

@@ -42,7 +42,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 #[cfg(target_os = "linux")]
 fn main() -> Result<()> {
     match options::parse(lexopt::Parser::from_env())? {
-        options::Role::Hold(sockets) => load::hold(sockets),
+        options::Role::Hold { sockets, first } => load::hold(sockets, first),
         options::Role::Dump => kernel::dump(),
         options::Role::Measure(options) if setup::is_inside() => run::all(&options),
         options::Role::Measure(_) => setup::enter(),

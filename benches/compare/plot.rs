@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::contender::{Contender, INTERFACES, SOCKETS};
+use crate::contender::{Contender, GROUPS, INTERFACES, SOCKETS};
 use crate::report::short;
 use crate::results::Results;
 
@@ -11,18 +11,20 @@ const HEIGHT: f64 = 360.0;
 /// The space around the axes for labels.
 const MARGIN: f64 = 60.0;
 
-/// Two panels side by side.
+/// Three panels side by side.
 pub fn svg(results: &Results) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {HEIGHT}\" font-family=\"sans-serif\" \
          font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-        2.0 * WIDTH
+        3.0 * WIDTH
     );
-    for (number, (title, who)) in
-        [("TCP sockets", &SOCKETS[..]), ("interfaces", &INTERFACES)].into_iter().enumerate()
-    {
-        let left = if number == 0 { 0.0 } else { WIDTH };
+    let groups = format!("groups of {} sockets", results.grouped_sockets);
+    let panels: [(&str, &[Contender]); 3] =
+        [("TCP sockets", &SOCKETS), (&groups, &GROUPS), ("interfaces", &INTERFACES)];
+    let mut left = 0.0;
+    for (title, who) in panels {
         svg += &format!("<g transform=\"translate({left} 0)\">\n{}</g>\n", panel(title, who, results));
+        left += WIDTH;
     }
     svg + "</svg>\n"
 }

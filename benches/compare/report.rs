@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::contender::{Contender, INTERFACES, SOCKETS};
+use crate::contender::{Contender, GROUPS, INTERFACES, SOCKETS};
 use crate::options::Options;
 use crate::results::Results;
 use crate::setup::says;
@@ -21,6 +21,7 @@ pub fn markdown(options: &Options, results: &Results) -> String {
              rounds, and the least and the greatest. Wall: from the trigger to the last byte, the median. Memory: \
              that of the plugin's own process, the highest and what is left after the gather.\n";
     text += &costs("TCP sockets", &SOCKETS, results);
+    text += &costs(&format!("groups of {} sockets", results.grouped_sockets), &GROUPS, results);
     text += &costs("interfaces", &INTERFACES, results);
     text += "\n## Targets\n\nA ratio of CPU times is taken within each round; here is the median of the rounds.\n\n\
              | what | measured | target | reached |\n|---|---|---|---|\n";

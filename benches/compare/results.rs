@@ -18,6 +18,8 @@ pub struct Results {
     pub idle_host: Option<Spread>,
     /// The number of system calls per interface in a gather of `net`, by number of interfaces. Empty without strace.
     pub system_calls: BTreeMap<usize, f64>,
+    /// How many TCP sockets were grouped.
+    pub grouped_sockets: usize,
     /// Telegraf with each of the inputs in turn.
     pub telegraf: Option<EndToEnd>,
     /// The size of the binary in MB.

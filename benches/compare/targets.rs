@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::contender::Contender::{self, KernelDump, OursNet, OursNetlink, OursSs, PeerNet, PeerSockets, Ss};
+use crate::contender::Contender::{
+    self, KernelDump, OursNet, OursNetlink, OursServices, OursSs, OursStates, PeerNet, PeerSockets, Ss,
+};
 use crate::results::Results;
 use crate::statistics::Spread;
 
@@ -76,7 +78,13 @@ fn sockets(results: &Results, add: &mut Add<'_>) {
             }
         }
     }
-    for contender in [OursSs, OursNetlink] {
+    for (contender, limit) in [(OursServices, 1.2), (OursStates, 0.6)] {
+        for size in results.sizes(&[contender]).into_iter().filter(|size| *size >= 10_000) {
+            let what = format!("CPU, {size} sockets: {} / {}", contender.name(), KernelDump.name());
+            add(what, results.ratio((contender, size), (KernelDump, size)), AtMost(limit));
+        }
+    }
+    for contender in [OursSs, OursNetlink, OursServices] {
         let what = format!("CPU, 50000 sockets / 10000: {}", contender.name());
         add(what, results.ratio((contender, 50_000), (contender, 10_000)), AtMost(5.5));
     }
@@ -92,6 +100,11 @@ fn memory(results: &Results, add: &mut Add<'_>) {
             let after = results.spread(contender, size, |sample| Some(sample.memory?.after));
             add(format!("MB after {size} sockets: {name}"), after.map(|after| after.greatest), AtMost(4.0));
         }
+    }
+    for size in results.sizes(&[OursServices]) {
+        let peak = results.spread(OursServices, size, |sample| Some(sample.memory?.peak));
+        let what = format!("peak MB, {size} sockets: {}", OursServices.name());
+        add(what, peak.map(|peak| peak.greatest), AtMost(if size > 10_000 { 16.0 } else { 8.0 }));
     }
     let idle = results.sizes(&[OursNetlink]).first().copied();
     let idle = idle.and_then(|size| results.spread(OursNetlink, size, |sample| Some(sample.memory?.idle)));
@@ -124,9 +137,13 @@ fn rest(results: &Results, add: &mut Add<'_>) {
     add(String::from("wall ms, start to end without a gather"), median(results.start), AtMost(5.0));
     add(String::from("MB, the binary"), Some(results.binary), AtMost(4.0));
     let Some(telegraf) = &results.telegraf else { return };
-    for (plugin, name, limit) in [(&telegraf.ss, "ss", 0.65), (&telegraf.netlink, "netlink", 0.45)] {
+    for (plugin, name, limit) in [
+        (&telegraf.ss, "source ss", 0.65),
+        (&telegraf.netlink, "source netlink", 0.45),
+        (&telegraf.services, "groups by direction and service", 0.06),
+    ] {
         let ratios = plugin.iter().zip(&telegraf.native).map(|(plugin, native)| plugin / native);
-        let what = format!("CPU, Telegraf among {} sockets: with source {name} / native", telegraf.sockets);
+        let what = format!("CPU, Telegraf among {} sockets: with {name} / native", telegraf.sockets);
         add(what, median(Spread::of(ratios)), AtMost(limit));
     }
 }

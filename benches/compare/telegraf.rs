@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::Result;
-use crate::contender::{Contender, Contenders, OURS};
+use crate::contender::{Contender, Contenders, OURS, Stage};
 use crate::measure::cpu_of;
 use crate::setup;
 use crate::setup::ended;
@@ -19,7 +19,8 @@ const INTERVAL: u32 = 3;
 /// The number of gathers per run.
 const GATHERS: u32 = 4;
 
-/// The CPU time of Telegraf and its children per gather in milliseconds, one value per round.
+/// CPU of Telegraf and all its children a gather, in milliseconds, one a round.
+#[derive(Default)]
 pub struct EndToEnd {
     /// The number of sockets.
     pub sockets: usize,
@@ -31,38 +32,45 @@ pub struct EndToEnd {
     pub ss: Vec<f64>,
     /// With this plugin and netlink.
     pub netlink: Vec<f64>,
+    /// With this plugin and groups by direction and service.
+    pub services: Vec<f64>,
 }
 
-/// Measures each in turn. `None` without Telegraf.
-pub fn measure(contenders: &Contenders, sockets: usize, rounds: usize) -> Result<Option<EndToEnd>> {
+/// Measures each in turn; `None` where there is no Telegraf.
+pub fn measure(contenders: &Contenders, stage: &Stage, rounds: usize) -> Result<Option<EndToEnd>> {
     let Some(telegraf) = setup::telegraf() else {
         eprintln!("Telegraf not found; skipping its measurement.");
         return Ok(None);
     };
     let native = "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n";
-    let execd = |contender| {
-        let config = contenders.configuration(contender);
-        format!(
+    let execd = |contender| -> Result<String> {
+        let config = contenders.configuration(contender, stage)?;
+        Ok(format!(
             "[[inputs.execd]]\n  command = [\"{OURS}\", \"--config\", \"{}\"]\n  signal = \"STDIN\"\n  data_format = \"influx\"\n",
             config.display()
-        )
+        ))
     };
     let version = version(&telegraf);
-    let mut result = EndToEnd { sockets, version, native: Vec::new(), ss: Vec::new(), netlink: Vec::new() };
+    let mut result = EndToEnd { sockets: stage.sockets, version, ..EndToEnd::default() };
     for _ in 0..rounds {
         // An input with a long interval, to measure Telegraf itself.
         let (_, alone) = run(&telegraf, "[[inputs.net]]\n  interval = \"1h\"\n")?;
-        let gather = |inputs: &str| -> Result<f64> {
+        let gather = |inputs: &str, lines: usize| -> Result<f64> {
             let (metrics, cpu) = run(&telegraf, inputs)?;
-            let gathers = u32::try_from(metrics / sockets)?;
+            let gathers = u32::try_from(metrics / lines)?;
             if gathers == 0 {
                 return Err("Telegraf gathered nothing".into());
             }
             Ok((cpu - alone) / f64::from(gathers))
         };
-        result.native.push(gather(native)?);
-        result.ss.push(gather(&execd(Contender::OursSs))?);
-        result.netlink.push(gather(&execd(Contender::OursNetlink))?);
+        result.native.push(gather(native, stage.sockets)?);
+        for (contender, results) in [
+            (Contender::OursSs, &mut result.ss),
+            (Contender::OursNetlink, &mut result.netlink),
+            (Contender::OursServices, &mut result.services),
+        ] {
+            results.push(gather(&execd(contender)?, contender.lines(stage))?);
+        }
     }
     Ok(Some(result))
 }
