@@ -1,4 +1,4 @@
-//! Who is measured.
+//! The programs that are measured.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,34 +10,34 @@ use crate::{Result, setup};
 /// The binary under test.
 pub const OURS: &str = env!("CARGO_BIN_EXE_telegraf-execd-network");
 
-/// Someone who lists sockets or interfaces.
+/// A program that lists sockets or interfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Contender {
-    /// `ss -in --tcp`, its output thrown away: the least that a source `ss` can cost.
+    /// `ss -in --tcp` with discarded output: the minimum cost of the source `ss`.
     Ss,
-    /// The kernel's dump, thrown away: the least that a source `netlink` can cost.
+    /// The kernel's dump, discarded: the minimum cost of the source `netlink`.
     KernelDump,
     /// Telegraf's `inputs.socketstat`.
     PeerSockets,
-    /// Ours, from ss.
+    /// This plugin with the source `ss`.
     OursSs,
-    /// Ours, from the kernel.
+    /// This plugin with the source `netlink`.
     OursNetlink,
     /// Telegraf's `inputs.net`.
     PeerNet,
-    /// Ours.
+    /// `inputs.net` of this plugin.
     OursNet,
 }
 
 use Contender::{KernelDump, OursNet, OursNetlink, OursSs, PeerNet, PeerSockets, Ss};
 
-/// Those who list TCP sockets.
+/// The contenders that list TCP sockets.
 pub const SOCKETS: [Contender; 5] = [Ss, KernelDump, PeerSockets, OursSs, OursNetlink];
-/// Those who list interfaces.
+/// The contenders that list interfaces.
 pub const INTERFACES: [Contender; 2] = [PeerNet, OursNet];
 
 impl Contender {
-    /// Its name in tables and plots.
+    /// The name in tables and plots.
     pub const fn name(self) -> &'static str {
         match self {
             Ss => "bare `ss -in --tcp`",
@@ -50,7 +50,7 @@ impl Contender {
         }
     }
 
-    /// Its colour in plots.
+    /// The colour in plots.
     pub const fn colour(self) -> &'static str {
         match self {
             Ss => "#999999",
@@ -61,7 +61,7 @@ impl Contender {
         }
     }
 
-    /// Its configuration, where it is a plugin.
+    /// The configuration, for a plugin.
     const fn configuration(self) -> &'static str {
         match self {
             Ss | KernelDump => "",
@@ -77,7 +77,7 @@ impl Contender {
     }
 }
 
-/// The contenders that are there, with their configurations in a directory.
+/// The available contenders, with their configurations in a directory.
 pub struct Contenders {
     directory: tempfile::TempDir,
     peer: Option<PathBuf>,
@@ -93,17 +93,17 @@ impl Contenders {
         Ok(Self { directory, peer: setup::peer() })
     }
 
-    /// Whether it takes part.
+    /// Whether a contender is available.
     fn has(&self, contender: Contender) -> bool {
         self.peer.is_some() || !matches!(contender, PeerSockets | PeerNet)
     }
 
-    /// The path of its configuration.
+    /// The path of a contender's configuration.
     pub fn configuration(&self, contender: Contender) -> PathBuf {
         path(self.directory.path(), contender)
     }
 
-    /// The plugin `contender`, ready to start.
+    /// The command for a plugin.
     pub fn plugin(&self, contender: Contender) -> Result<Command> {
         let program = match contender {
             PeerSockets | PeerNet => self.peer.clone().ok_or("Telegraf's plugins were not built")?,
@@ -114,13 +114,13 @@ impl Contenders {
         Ok(command)
     }
 
-    /// One round of those of `who` that are there, among `size` sockets or interfaces.
+    /// Runs one round of the available contenders of `who`, with `size` sockets or interfaces.
     pub fn round(&self, who: &[Contender], size: usize) -> Result<Vec<(Contender, Sample)>> {
         let mut present = Vec::new();
         for &contender in who.iter().filter(|contender| self.has(**contender)) {
             present.push((contender, self.turns(contender, size)?));
         }
-        // Long enough to measure where one gather is short.
+        // Enough turns to measure short gathers.
         let turns = u32::try_from((50_000 / size.max(1)).clamp(4, 50))?;
         for _ in 0..turns {
             for (contender, turn) in &mut present {
@@ -129,7 +129,7 @@ impl Contenders {
         }
         let finish = |(contender, turn): (Contender, Turns)| {
             let mut sample = turn.finish(turns)?;
-            // The dump is this benchmark's own process.
+            // The dump runs in this benchmark's own binary.
             sample.memory = sample.memory.filter(|_| contender != KernelDump);
             Ok((contender, sample))
         };
@@ -149,7 +149,7 @@ impl Contenders {
                 Turns::of_plugin(command, 1)
             }
             PeerSockets | OursSs | OursNetlink | PeerNet => Turns::of_plugin(self.plugin(contender)?, size),
-            // And the line with the protocol statistics, which Telegraf has dropped.
+            // Plus the line with the protocol statistics, which Telegraf no longer has.
             OursNet => Turns::of_plugin(self.plugin(contender)?, size + 1),
         }
     }

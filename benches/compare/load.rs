@@ -1,4 +1,4 @@
-//! What there is to list: connected TCP sockets on loopback, and pairs of virtual interfaces.
+//! Creates what is listed: connected TCP sockets on loopback, and pairs of virtual interfaces.
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, stdin};
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use crate::Result;
 use crate::setup::ended;
 
-/// Sockets a process: below the usual limit on descriptors.
+/// The number of sockets per process, below the usual limit of descriptors.
 const PER_PROCESS: usize = 4_000;
 
 /// Connected TCP sockets, held by other processes until this is dropped.
@@ -19,7 +19,7 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Makes more, until there are `count`, an even number.
+    /// Creates sockets until there are `count`, an even number.
     pub fn grow(&mut self, count: usize) -> Result<()> {
         while self.count < count {
             let share = PER_PROCESS.min(count - self.count);
@@ -33,7 +33,7 @@ impl Sockets {
             let mut said = String::new();
             BufReader::new(stdout).read_line(&mut said)?;
             if said != "ready\n" {
-                return Err("a process that was to hold sockets has failed".into());
+                return Err("a process that holds sockets failed".into());
             }
             self.count += share;
         }
@@ -44,16 +44,16 @@ impl Sockets {
 impl Drop for Sockets {
     fn drop(&mut self) {
         for holder in &mut self.holders {
-            // The end of its stdin ends it.
+            // The process ends at the end of its stdin.
             drop(holder.stdin.take());
             if let Err(error) = holder.wait() {
-                eprintln!("a process that held sockets: {error}");
+                eprintln!("a process that holds sockets: {error}");
             }
         }
     }
 }
 
-/// Holds `count` sockets, two a connection, until stdin ends.
+/// Holds `count` sockets, two per connection, until stdin ends.
 pub fn hold(count: usize) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
@@ -61,7 +61,7 @@ pub fn hold(count: usize) -> Result<()> {
     for _ in 0..count / 2 {
         let mut client = TcpStream::connect(address)?;
         let (mut server, _) = listener.accept()?;
-        // Both ways, so that every counter of both ends counts.
+        // In both directions, so that no counter is 0.
         exchange(&mut client, &mut server)?;
         exchange(&mut server, &mut client)?;
         held.push((client, server));
@@ -77,7 +77,7 @@ fn exchange(from: &mut TcpStream, to: &mut TcpStream) -> Result<()> {
     Ok(())
 }
 
-/// Makes pairs of virtual interfaces, until there are `count` (an even number) of them up. `made` of them are there.
+/// Creates pairs of virtual interfaces until `count` (an even number) are up. `made` already exist.
 pub fn interfaces(made: usize, count: usize) -> Result<()> {
     let mut ip = Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).spawn()?;
     let mut batch = ip.stdin.take().ok_or("ip has no stdin")?;

@@ -4,11 +4,11 @@ use lexopt::prelude::*;
 
 use crate::Result;
 
-/// What this process is to do.
+/// The role of this process.
 pub enum Role {
     /// Measure.
     Measure(Options),
-    /// Hold so many connected TCP sockets until stdin ends.
+    /// Hold a number of connected TCP sockets until stdin ends.
     Hold(usize),
     /// Dump the kernel's table of TCP sockets at each newline on stdin.
     Dump,
@@ -16,17 +16,17 @@ pub enum Role {
 
 /// What to measure.
 pub struct Options {
-    /// Numbers of TCP sockets, ascending.
+    /// The numbers of TCP sockets, ascending.
     pub sizes: Vec<usize>,
-    /// Numbers of interfaces, ascending.
+    /// The numbers of interfaces, ascending.
     pub interfaces: Vec<usize>,
-    /// How often each contender runs.
+    /// The number of rounds.
     pub rounds: usize,
-    /// Sockets for the whole Telegraf; 0: not measured.
+    /// The number of sockets for the whole Telegraf; 0 to skip it.
     pub telegraf_sockets: usize,
-    /// Too small to judge by.
+    /// Whether this is a quick run, with results that mean little.
     pub quick: bool,
-    /// Write the report into the repository.
+    /// Whether to write the report into the repository.
     pub save: bool,
 }
 
@@ -43,7 +43,7 @@ impl Default for Options {
     }
 }
 
-/// Reads the command line.
+/// Parses the command line.
 pub fn parse(mut parser: lexopt::Parser) -> Result<Role> {
     let mut options = Options::default();
     while let Some(argument) = parser.next()? {
