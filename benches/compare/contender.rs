@@ -1,4 +1,4 @@
-//! Who is measured.
+//! The programs that are measured.
 
 use std::env;
 use std::path::PathBuf;
@@ -10,18 +10,18 @@ use crate::{Result, load, setup};
 /// The binary under test.
 pub const OURS: &str = env!("CARGO_BIN_EXE_telegraf-execd-network");
 
-/// Someone who lists sockets or interfaces.
+/// A program that lists sockets or interfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Contender {
-    /// `ss -in --tcp`, its output thrown away: the least that a source `ss` can cost.
+    /// `ss -in --tcp` with discarded output: the minimum cost of the source `ss`.
     Ss,
-    /// The kernel's dump, thrown away: the least that a source `netlink` can cost.
+    /// The kernel's dump, discarded: the minimum cost of the source `netlink`.
     KernelDump,
     /// Telegraf's `inputs.socketstat`.
     PeerSockets,
-    /// Ours, from ss.
+    /// This plugin with the source `ss`.
     OursSs,
-    /// Ours, from the kernel.
+    /// This plugin with the source `netlink`.
     OursNetlink,
     /// Ours, from the kernel: a line per direction and service.
     OursServices,
@@ -31,7 +31,7 @@ pub enum Contender {
     OursNetworks,
     /// Telegraf's `inputs.net`.
     PeerNet,
-    /// Ours.
+    /// `inputs.net` of this plugin.
     OursNet,
 }
 
@@ -49,7 +49,7 @@ pub const GROUPS: [Contender; 1] = [OursNetworks];
 pub const INTERFACES: [Contender; 2] = [PeerNet, OursNet];
 
 impl Contender {
-    /// Its name in tables and plots.
+    /// The name in tables and plots.
     pub const fn name(self) -> &'static str {
         match self {
             Ss => "bare `ss -in --tcp`",
@@ -65,7 +65,7 @@ impl Contender {
         }
     }
 
-    /// Its colour in plots.
+    /// The colour in plots.
     pub const fn colour(self) -> &'static str {
         match self {
             Ss => "#999999",
@@ -134,7 +134,7 @@ impl Contenders {
         Ok(Self { directory: tempfile::tempdir()?, peer: setup::peer() })
     }
 
-    /// Whether it takes part.
+    /// Whether a contender is available.
     fn has(&self, contender: Contender) -> bool {
         self.peer.is_some() || !matches!(contender, PeerSockets | PeerNet)
     }
@@ -172,7 +172,7 @@ impl Contenders {
         }
         let finish = |(contender, turn): (Contender, Turns)| {
             let mut sample = turn.finish(turns)?;
-            // The dump is this benchmark's own process.
+            // The dump runs in this benchmark's own binary.
             sample.memory = sample.memory.filter(|_| contender != KernelDump);
             Ok((contender, sample))
         };

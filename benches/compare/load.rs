@@ -1,4 +1,4 @@
-//! What there is to list: connected TCP sockets on loopback, and pairs of virtual interfaces.
+//! Creates what is listed: connected TCP sockets on loopback, and pairs of virtual interfaces.
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, stdin};
@@ -25,7 +25,7 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Makes more, until there are `count`, an even number.
+    /// Creates sockets until there are `count`, an even number.
     pub fn grow(&mut self, count: usize) -> Result<()> {
         while self.count < count {
             let share = PER_PROCESS.min(count - self.count);
@@ -39,7 +39,7 @@ impl Sockets {
             let mut said = String::new();
             BufReader::new(stdout).read_line(&mut said)?;
             if said != "ready\n" {
-                return Err("a process that was to hold sockets has failed".into());
+                return Err("a process that holds sockets failed".into());
             }
             self.count += share;
         }
@@ -55,10 +55,10 @@ impl Sockets {
 impl Drop for Sockets {
     fn drop(&mut self) {
         for holder in &mut self.holders {
-            // The end of its stdin ends it.
+            // The process ends at the end of its stdin.
             drop(holder.stdin.take());
             if let Err(error) = holder.wait() {
-                eprintln!("a process that held sockets: {error}");
+                eprintln!("a process that holds sockets: {error}");
             }
         }
     }
@@ -82,7 +82,7 @@ pub fn hold(count: usize, first: usize) -> Result<()> {
     for number in first..first + count / 2 {
         let mut client = client(u32::from(FIRST_CLIENT) + u32::try_from(number)?, port)?;
         let (mut server, _) = listener.accept()?;
-        // Both ways, so that every counter of both ends counts.
+        // In both directions, so that no counter is 0.
         exchange(&mut client, &mut server)?;
         exchange(&mut server, &mut client)?;
         held.push((client, server));
@@ -106,7 +106,7 @@ fn exchange(from: &mut TcpStream, to: &mut TcpStream) -> Result<()> {
     Ok(())
 }
 
-/// Makes pairs of virtual interfaces, until there are `count` (an even number) of them up. `made` of them are there.
+/// Creates pairs of virtual interfaces until `count` (an even number) are up. `made` already exist.
 pub fn interfaces(made: usize, count: usize) -> Result<()> {
     let mut ip = Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).spawn()?;
     let mut batch = ip.stdin.take().ok_or("ip has no stdin")?;

@@ -4,7 +4,7 @@ use lexopt::prelude::*;
 
 use crate::Result;
 
-/// What this process is to do.
+/// The role of this process.
 pub enum Role {
     /// Measure.
     Measure(Options),
@@ -21,11 +21,11 @@ pub enum Role {
 
 /// What to measure.
 pub struct Options {
-    /// Numbers of TCP sockets, ascending.
+    /// The numbers of TCP sockets, ascending.
     pub sizes: Vec<usize>,
-    /// Numbers of interfaces, ascending.
+    /// The numbers of interfaces, ascending.
     pub interfaces: Vec<usize>,
-    /// How often each contender runs.
+    /// The number of rounds.
     pub rounds: usize,
     /// Numbers of groups, ascending.
     pub groups: Vec<usize>,
@@ -33,9 +33,9 @@ pub struct Options {
     pub grouped_sockets: usize,
     /// Sockets for the whole Telegraf; 0: not measured.
     pub telegraf_sockets: usize,
-    /// Too small to judge by.
+    /// Whether this is a quick run, with results that mean little.
     pub quick: bool,
-    /// Write the report into the repository.
+    /// Whether to write the report into the repository.
     pub save: bool,
 }
 
@@ -54,7 +54,7 @@ impl Default for Options {
     }
 }
 
-/// Reads the command line.
+/// Parses the command line.
 pub fn parse(mut parser: lexopt::Parser) -> Result<Role> {
     let mut options = Options::default();
     while let Some(argument) = parser.next()? {

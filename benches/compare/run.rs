@@ -1,4 +1,4 @@
-//! The plan: what is made, and who is measured when.
+//! Runs all measurements in order.
 
 use std::fs;
 use std::process::Command;
@@ -10,10 +10,10 @@ use crate::results::Results;
 use crate::statistics::Spread;
 use crate::{Result, load, plot, report, setup, telegraf};
 
-/// How often what is too short to measure once is measured.
+/// How often short runs are repeated.
 const STARTS: usize = 20;
 
-/// Measures all, prints the report, and keeps it if asked to.
+/// Measures everything, prints the report, and saves it with `--save`.
 pub fn all(options: &Options) -> Result<()> {
     let contenders = Contenders::new()?;
     let mut results = Results { binary: megabytes(fs::metadata(OURS)?.len()), ..Results::default() };

@@ -1,4 +1,4 @@
-//! What should be reached.
+//! The targets of the measurements.
 
 use std::fmt;
 
@@ -8,29 +8,29 @@ use crate::contender::Contender::{
 use crate::results::Results;
 use crate::statistics::Spread;
 
-/// One measured number, and what it should be.
+/// A measured value and its target.
 pub struct Target {
     /// What was measured.
     pub what: String,
-    /// `None`: it could not be.
+    /// The value, or `None` if it was not measured.
     pub measured: Option<f64>,
-    /// What it should be.
+    /// The target.
     pub limit: Limit,
 }
 
-/// A bound.
+/// A limit for a value.
 #[derive(Clone, Copy)]
 pub enum Limit {
-    /// Not above.
+    /// A maximum.
     AtMost(f64),
-    /// Not below.
+    /// A minimum.
     AtLeast(f64),
 }
 
 use Limit::{AtLeast, AtMost};
 
 impl Limit {
-    /// Whether `number` keeps to it.
+    /// Whether `number` is within the limit.
     pub fn holds(self, number: f64) -> bool {
         match self {
             AtMost(limit) => number <= limit,
@@ -48,7 +48,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// All of them.
+/// All targets.
 pub fn targets(results: &Results) -> Vec<Target> {
     let mut targets = Vec::new();
     let mut add = |what: String, measured, limit| targets.push(Target { what, measured, limit });
@@ -71,7 +71,7 @@ fn sockets(results: &Results, add: &mut Add<'_>) {
     ];
     for (one, other, limit) in ratios {
         for size in results.sizes(&[OursSs]) {
-            // With few sockets the start of ss is most of what either costs.
+            // With few sockets, most of the cost is the start of ss.
             if size >= 10_000 || ![one, other].contains(&OursSs) {
                 let what = format!("CPU, {size} sockets: {} / {}", one.name(), other.name());
                 add(what, results.ratio((one, size), (other, size)), limit);
@@ -118,7 +118,7 @@ fn interfaces(results: &Results, add: &mut Add<'_>) {
             let what = format!("CPU, {size} interfaces: {} / {}", PeerNet.name(), OursNet.name());
             add(what, ratio, AtLeast(10.0));
             let calls = results.system_calls.get(&size).copied();
-            add(format!("system calls an interface, {size} interfaces"), calls, AtMost(3.0));
+            add(format!("system calls per interface, {size} interfaces"), calls, AtMost(3.0));
         } else {
             let cpu = results.spread(OursNet, size, |sample| Some(sample.cpu));
             add(

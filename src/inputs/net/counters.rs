@@ -37,8 +37,7 @@ impl Counter {
 /// left out, never 0.
 pub type Counters = [Option<u64>; COUNTERS.len()];
 
-/// The counters of an interface of Linux. `/proc/net/dev`, whose `drop` of received packets is a sum, shows them so, and
-/// [`dropped`] makes that sum.
+/// The counters of an interface of Linux. `drop_in` is a sum: see `dropped`.
 #[must_use]
 pub(super) fn of_statistics(get: impl Fn(Statistic) -> Option<u64>, drop_in: Option<u64>) -> Counters {
     [
@@ -56,6 +55,7 @@ pub(super) fn of_statistics(get: impl Fn(Statistic) -> Option<u64>, drop_in: Opt
 /// What `/proc/net/dev` shows as dropped: also those packets that the device had no room for. It runs over as there.
 ///
 /// Source: `dev_seq_printf_stats` in the kernel's `net/core/net-procfs.c`.
+#[cfg(target_os = "linux")]
 #[must_use]
 pub(super) fn dropped(get: impl Fn(Statistic) -> Option<u64>) -> Option<u64> {
     Some(get(Statistic::RX_DROPPED)?.wrapping_add(get(Statistic::RX_MISSED_ERRORS)?))
@@ -74,11 +74,13 @@ impl Statistic {
     pub(super) const TX_BYTES: Self = Self(3);
     pub(super) const RX_ERRORS: Self = Self(4);
     pub(super) const TX_ERRORS: Self = Self(5);
+    #[cfg(target_os = "linux")]
     pub(super) const RX_DROPPED: Self = Self(6);
     pub(super) const TX_DROPPED: Self = Self(7);
     pub(super) const MULTICAST: Self = Self(8);
     pub(super) const COLLISIONS: Self = Self(9);
     pub(super) const RX_FIFO_ERRORS: Self = Self(14);
+    #[cfg(target_os = "linux")]
     pub(super) const RX_MISSED_ERRORS: Self = Self(15);
     pub(super) const TX_FIFO_ERRORS: Self = Self(18);
     pub(super) const RX_COMPRESSED: Self = Self(21);

@@ -1,6 +1,7 @@
 //! `inputs.net`: a metric per interface, and one with the system's protocol statistics.
 
 pub mod counters;
+pub mod dev;
 mod extra;
 mod kinds;
 mod lines;
@@ -8,10 +9,12 @@ mod lines;
 mod netlink;
 pub mod netstat;
 mod options;
-pub mod procfs;
+#[cfg(target_os = "linux")]
+mod procfs;
 pub mod protocols;
 mod source;
 pub(crate) mod sources;
+#[cfg(target_os = "linux")]
 mod sysfs;
 mod system;
 

@@ -1,11 +1,10 @@
 //! The source `procfs`: `/proc/net/dev` and `/sys/class/net`.
 
-pub mod dev;
-
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::counters::Counters;
+use super::dev::{Device, Devices};
 use super::extra::{ExtraField, ExtraTag};
 use super::source::{Capabilities, Extra, Interface, Query, Source, Status};
 use super::sysfs::ClassNet;
@@ -14,7 +13,6 @@ use crate::inputs::environment::Environment;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::logger::Level;
 use crate::{file, os_error};
-use dev::{Device, Devices};
 
 /// What the files can tell.
 pub(super) const CAPABILITIES: Capabilities =

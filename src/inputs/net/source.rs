@@ -23,6 +23,7 @@ pub struct Query {
     /// Whether interfaces that are down are of no interest, so that it has to be known which are.
     pub only_up: bool,
     /// Whether their aliases are asked for.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat has none"))]
     pub aliases: bool,
     /// When to give up.
     pub deadline: Instant,
@@ -41,7 +42,8 @@ impl Status {
     /// Of an interface that is there no more.
     pub(super) const GONE: Self = Self { up: false, loopback: false };
 
-    /// From the flags of netdevice(7), whose lowest bits are the same everywhere.
+    /// From the flags of netdevice(7).
+    #[cfg(target_os = "linux")]
     #[must_use]
     pub const fn of_flags(flags: u32) -> Self {
         const IFF_UP: u32 = 0x1;
@@ -51,6 +53,7 @@ impl Status {
 }
 
 /// The value of an extra field.
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat has none"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extra {
     /// A counter or size.

@@ -68,7 +68,7 @@ impl Devices {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     Statistic(Statistic),
-    /// Received packets that were dropped, see [`counters::dropped`].
+    /// Received packets that were dropped, as a sum, see `counters::dropped`.
     DropIn,
     /// A sum, or something that this program does not know.
     Other,
