@@ -17,6 +17,8 @@ pub enum Contender {
     Ss,
     /// The kernel's dump, discarded: the minimum cost of the source `netlink`.
     KernelDump,
+    /// The same without `tcp_info`: the least that groups without totals can cost.
+    ShortDump,
     /// Telegraf's `inputs.socketstat`.
     PeerSockets,
     /// This plugin with the source `ss`.
@@ -37,12 +39,12 @@ pub enum Contender {
 
 use Contender::{
     KernelDump, OursNet, OursNetlink, OursNetworks, OursServices, OursSs, OursStates, PeerNet, PeerSockets,
-    Ss,
+    ShortDump, Ss,
 };
 
 /// Those who list TCP sockets.
-pub const SOCKETS: [Contender; 7] =
-    [Ss, KernelDump, PeerSockets, OursSs, OursNetlink, OursServices, OursStates];
+pub const SOCKETS: [Contender; 8] =
+    [Ss, KernelDump, ShortDump, PeerSockets, OursSs, OursNetlink, OursServices, OursStates];
 /// Those who group them by something of which there may be more and more.
 pub const GROUPS: [Contender; 1] = [OursNetworks];
 /// Those who list interfaces.
@@ -54,6 +56,7 @@ impl Contender {
         match self {
             Ss => "bare `ss -in --tcp`",
             KernelDump => "bare kernel dump",
+            ShortDump => "bare kernel dump without `tcp_info`",
             PeerSockets => "Telegraf's inputs.socketstat",
             OursSs => "socketstat, source ss",
             OursNetlink => "socketstat, source netlink",
@@ -70,6 +73,7 @@ impl Contender {
         match self {
             Ss => "#999999",
             KernelDump => "#333333",
+            ShortDump => "#e69f00",
             PeerSockets | PeerNet => "#d55e00",
             OursSs => "#56b4e9",
             OursNetlink | OursNet | OursNetworks => "#0072b2",
@@ -81,7 +85,7 @@ impl Contender {
     /// Its configuration among so many sockets, where it is a plugin.
     fn configuration(self, stage: &Stage) -> String {
         let own = match self {
-            Ss | KernelDump => return String::new(),
+            Ss | KernelDump | ShortDump => return String::new(),
             PeerNet | OursNet => return String::from("[[inputs.net]]\n"),
             PeerSockets => String::new(),
             OursSs => String::from("source = \"ss\"\n"),
@@ -99,7 +103,7 @@ impl Contender {
     /// How many lines a gather of it has.
     pub const fn lines(self, stage: &Stage) -> usize {
         match self {
-            Ss | KernelDump => 1,
+            Ss | KernelDump | ShortDump => 1,
             PeerSockets | OursSs | OursNetlink | PeerNet => stage.size,
             // And the line with the protocol statistics, which Telegraf has dropped; or the one that says how the gather
             // went.
@@ -173,7 +177,7 @@ impl Contenders {
         let finish = |(contender, turn): (Contender, Turns)| {
             let mut sample = turn.finish(turns)?;
             // The dump runs in this benchmark's own binary.
-            sample.memory = sample.memory.filter(|_| contender != KernelDump);
+            sample.memory = sample.memory.filter(|_| !matches!(contender, KernelDump | ShortDump));
             Ok((contender, sample))
         };
         present.into_iter().map(finish).collect()
@@ -186,9 +190,9 @@ impl Contenders {
                 command.args(["-in", "--tcp"]);
                 Ok(Turns::of_program(command))
             }
-            KernelDump => {
+            KernelDump | ShortDump => {
                 let mut command = Command::new(env::current_exe()?);
-                command.arg("dump");
+                command.arg(if contender == KernelDump { "dump" } else { "short-dump" });
                 Turns::of_plugin(command, contender.lines(stage))
             }
             _ => Turns::of_plugin(self.plugin(contender, stage)?, contender.lines(stage)),

@@ -84,7 +84,7 @@ fn sockets(results: &Results, add: &mut Add<'_>) {
             add(what, results.ratio((contender, size), (KernelDump, size)), AtMost(limit));
         }
     }
-    for contender in [OursSs, OursNetlink, OursServices] {
+    for contender in [OursSs, OursNetlink] {
         let what = format!("CPU, 50000 sockets / 10000: {}", contender.name());
         add(what, results.ratio((contender, 50_000), (contender, 10_000)), AtMost(5.5));
     }

@@ -17,7 +17,7 @@ use crate::setup::ended;
 /// Telegraf's interval in seconds, longer than a gather takes.
 const INTERVAL: u32 = 3;
 /// The number of gathers per run.
-const GATHERS: u32 = 4;
+const GATHERS: u32 = 8;
 
 /// CPU of Telegraf and all its children a gather, in milliseconds, one a round.
 #[derive(Default)]
