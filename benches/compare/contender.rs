@@ -1,11 +1,12 @@
 //! Who is measured.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
+use std::{env, thread};
 
 use crate::measure::{Sample, Turns};
-use crate::{Result, setup};
+use crate::{Result, load, setup};
 
 /// The binary under test.
 pub const OURS: &str = env!("CARGO_BIN_EXE_telegraf-execd-network");
@@ -24,17 +25,64 @@ pub enum Contender {
     /// Ours, from the kernel.
     OursNetlink,
     /// Telegraf's `inputs.net`.
-    PeerNet,
+    PeerNet(Mode),
     /// Ours.
-    OursNet,
+    OursNet(Mode),
 }
 
 use Contender::{KernelDump, OursNet, OursNetlink, OursSs, PeerNet, PeerSockets, Ss};
 
+/// How the gathers of interfaces follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// One after the other.
+    Busy,
+    /// A second after the last one: what is in no cache any more costs again.
+    Paused,
+    /// A second after the last one, in which one interface has changed.
+    Changed,
+    /// Each by a new process, whose start counts.
+    Fresh,
+}
+
+impl Mode {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Busy, Self::Paused, Self::Changed, Self::Fresh];
+
+    /// What comes before a gather. Changes another interface each time, if that is asked for.
+    fn prepare(self, turn: u32, size: usize) -> Result<()> {
+        if matches!(self, Self::Paused | Self::Changed) {
+            thread::sleep(Duration::from_secs(1));
+        }
+        if self == Self::Changed {
+            load::change(usize::try_from(turn)? % size, turn)?;
+        }
+        Ok(())
+    }
+
+    /// How often each contender gathers in a round: often enough to measure where one gather is short.
+    fn turns(self, size: usize) -> u32 {
+        match self {
+            Self::Busy => u32::try_from((50_000 / size.max(1)).clamp(4, 50)).unwrap_or(4),
+            Self::Paused | Self::Changed => 4,
+            Self::Fresh => 10,
+        }
+    }
+}
+
 /// Those who list TCP sockets.
 pub const SOCKETS: [Contender; 5] = [Ss, KernelDump, PeerSockets, OursSs, OursNetlink];
 /// Those who list interfaces.
-pub const INTERFACES: [Contender; 2] = [PeerNet, OursNet];
+pub const INTERFACES: [Contender; 8] = [
+    PeerNet(Mode::Busy),
+    OursNet(Mode::Busy),
+    PeerNet(Mode::Paused),
+    OursNet(Mode::Paused),
+    PeerNet(Mode::Changed),
+    OursNet(Mode::Changed),
+    PeerNet(Mode::Fresh),
+    OursNet(Mode::Fresh),
+];
 
 impl Contender {
     /// Its name in tables and plots.
@@ -45,8 +93,14 @@ impl Contender {
             PeerSockets => "Telegraf's inputs.socketstat",
             OursSs => "socketstat, source ss",
             OursNetlink => "socketstat, source netlink",
-            PeerNet => "Telegraf's inputs.net",
-            OursNet => "net",
+            PeerNet(Mode::Busy) => "inputs.net in the Go shim",
+            PeerNet(Mode::Paused) => "inputs.net in the Go shim, after 1 s",
+            PeerNet(Mode::Changed) => "inputs.net in the Go shim, after 1 s and a change",
+            PeerNet(Mode::Fresh) => "inputs.net in the Go shim, a new process",
+            OursNet(Mode::Busy) => "net",
+            OursNet(Mode::Paused) => "net, after 1 s",
+            OursNet(Mode::Changed) => "net, after 1 s and a change",
+            OursNet(Mode::Fresh) => "net, a new process",
         }
     }
 
@@ -55,9 +109,9 @@ impl Contender {
         match self {
             Ss => "#999999",
             KernelDump => "#333333",
-            PeerSockets | PeerNet => "#d55e00",
+            PeerSockets | PeerNet(_) => "#d55e00",
             OursSs => "#56b4e9",
-            OursNetlink | OursNet => "#0072b2",
+            OursNetlink | OursNet(_) => "#0072b2",
         }
     }
 
@@ -72,7 +126,7 @@ impl Contender {
             OursNetlink => {
                 "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n  source = \"netlink\"\n"
             }
-            PeerNet | OursNet => "[[inputs.net]]\n",
+            PeerNet(_) | OursNet(_) => "[[inputs.net]]\n",
         }
     }
 }
@@ -95,7 +149,7 @@ impl Contenders {
 
     /// Whether it takes part.
     fn has(&self, contender: Contender) -> bool {
-        self.peer.is_some() || !matches!(contender, PeerSockets | PeerNet)
+        self.peer.is_some() || !matches!(contender, PeerSockets | PeerNet(_))
     }
 
     /// The path of its configuration.
@@ -106,7 +160,7 @@ impl Contenders {
     /// The plugin `contender`, ready to start.
     pub fn plugin(&self, contender: Contender) -> Result<Command> {
         let program = match contender {
-            PeerSockets | PeerNet => self.peer.clone().ok_or("Telegraf's plugins were not built")?,
+            PeerSockets | PeerNet(_) => self.peer.clone().ok_or("Telegraf's plugins were not built")?,
             _ => PathBuf::from(OURS),
         };
         let mut command = Command::new(program);
@@ -115,16 +169,16 @@ impl Contenders {
     }
 
     /// One round of those of `who` that are there, among `size` sockets or interfaces.
-    pub fn round(&self, who: &[Contender], size: usize) -> Result<Vec<(Contender, Sample)>> {
+    pub fn round(&self, who: &[Contender], mode: Mode, size: usize) -> Result<Vec<(Contender, Sample)>> {
         let mut present = Vec::new();
         for &contender in who.iter().filter(|contender| self.has(**contender)) {
             present.push((contender, self.turns(contender, size)?));
         }
-        // Long enough to measure where one gather is short.
-        let turns = u32::try_from((50_000 / size.max(1)).clamp(4, 50))?;
-        for _ in 0..turns {
-            for (contender, turn) in &mut present {
-                turn.take().map_err(|error| format!("{} at {size}: {error}", contender.name()))?;
+        let turns = mode.turns(size);
+        for turn in 0..turns {
+            mode.prepare(turn, size)?;
+            for (contender, contenders_turn) in &mut present {
+                contenders_turn.take().map_err(|error| format!("{} at {size}: {error}", contender.name()))?;
             }
         }
         let finish = |(contender, turn): (Contender, Turns)| {
@@ -148,9 +202,13 @@ impl Contenders {
                 command.arg("dump");
                 Turns::of_plugin(command, 1)
             }
-            PeerSockets | OursSs | OursNetlink | PeerNet => Turns::of_plugin(self.plugin(contender)?, size),
+            PeerNet(Mode::Fresh) => Ok(Turns::of_starts(self.plugin(contender)?, size)),
+            PeerSockets | OursSs | OursNetlink | PeerNet(_) => {
+                Turns::of_plugin(self.plugin(contender)?, size)
+            }
             // And the line with the protocol statistics, which Telegraf has dropped.
-            OursNet => Turns::of_plugin(self.plugin(contender)?, size + 1),
+            OursNet(Mode::Fresh) => Ok(Turns::of_starts(self.plugin(contender)?, size + 1)),
+            OursNet(_) => Turns::of_plugin(self.plugin(contender)?, size + 1),
         }
     }
 }

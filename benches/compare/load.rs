@@ -89,3 +89,11 @@ pub fn interfaces(made: usize, count: usize) -> Result<()> {
     drop(batch);
     ended("ip -batch", ip.wait()?)
 }
+
+/// Changes one of them, as a container that starts or ends does: its alias.
+pub fn change(number: usize, turn: u32) -> Result<()> {
+    let alias = format!("change {turn}");
+    let mut ip = Command::new("ip");
+    ip.args(["link", "set", &format!("bench{number}"), "alias", &alias]);
+    ended("ip link set", ip.status()?)
+}

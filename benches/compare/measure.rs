@@ -76,6 +76,19 @@ pub enum Turns {
         /// Its wall time so far.
         wall: f64,
     },
+    /// A plugin that is started once a turn and gathers once.
+    Start {
+        /// What to start.
+        command: Command,
+        /// Its lines a gather.
+        lines: usize,
+        /// Its CPU time so far.
+        cpu: f64,
+        /// The wall time of its gathers so far.
+        wall: f64,
+        /// The most that was in memory, in MB.
+        peak: f64,
+    },
     /// A plugin that runs on and gathers once a turn.
     Plugin {
         /// The running plugin.
@@ -95,6 +108,11 @@ impl Turns {
     /// Those of a program.
     pub const fn of_program(command: Command) -> Self {
         Self::Program { command, cpu: 0.0, wall: 0.0 }
+    }
+
+    /// Those of a plugin that writes `lines` lines a gather, and ends after each.
+    pub const fn of_starts(command: Command, lines: usize) -> Self {
+        Self::Start { command, lines, cpu: 0.0, wall: 0.0, peak: 0.0 }
     }
 
     /// Those of a plugin that writes `lines` lines a gather.
@@ -120,6 +138,15 @@ impl Turns {
                 *cpu += used;
                 *wall += milliseconds_since(start);
             }
+            Self::Start { command, lines, cpu, wall, peak } => {
+                let ((), used) = cpu_of(|| {
+                    let mut session = Session::start(command)?;
+                    *wall += session.gather(*lines)?;
+                    *peak = peak.max(session.megabytes("VmHWM")?);
+                    session.end()
+                })?;
+                *cpu += used;
+            }
             Self::Plugin { session, lines, wall, .. } => *wall += session.gather(*lines)?,
         }
         Ok(())
@@ -131,6 +158,10 @@ impl Turns {
         match self {
             Self::Program { cpu, wall, .. } => {
                 Ok(Sample { cpu: cpu / turns, wall: wall / turns, memory: None })
+            }
+            Self::Start { cpu, wall, peak, .. } => {
+                let memory = Some(Memory { idle: peak, peak, after: peak });
+                Ok(Sample { cpu: cpu / turns, wall: wall / turns, memory })
             }
             Self::Plugin { session, idle, start_and_end, wall, .. } => {
                 std::thread::sleep(SETTLED);

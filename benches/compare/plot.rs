@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::contender::{Contender, INTERFACES, SOCKETS};
+use crate::contender::{Contender, INTERFACES, Mode, SOCKETS};
 use crate::report::short;
 use crate::results::Results;
 
@@ -21,8 +21,10 @@ pub fn svg(results: &Results) -> String {
     for (number, (title, who)) in
         [("TCP sockets", &SOCKETS[..]), ("interfaces", &INTERFACES)].into_iter().enumerate()
     {
+        let is_plotted = |who: &&Contender| !matches!(who, Contender::PeerNet(mode) | Contender::OursNet(mode) if *mode != Mode::Busy);
+        let who: Vec<Contender> = who.iter().filter(is_plotted).copied().collect();
         let left = if number == 0 { 0.0 } else { WIDTH };
-        svg += &format!("<g transform=\"translate({left} 0)\">\n{}</g>\n", panel(title, who, results));
+        svg += &format!("<g transform=\"translate({left} 0)\">\n{}</g>\n", panel(title, &who, results));
     }
     svg + "</svg>\n"
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::contender::Contender;
 use crate::measure::Sample;
 use crate::statistics::Spread;
-use crate::telegraf::EndToEnd;
+use crate::telegraf::{EndToEnd, NetEndToEnd};
 
 /// All of it.
 #[derive(Default)]
@@ -18,8 +18,10 @@ pub struct Results {
     pub idle_host: Option<Spread>,
     /// System calls that a gather of `net` makes for each of so many interfaces; empty without strace.
     pub system_calls: BTreeMap<usize, f64>,
-    /// Telegraf with each of the inputs in turn.
+    /// Telegraf with each of the inputs of sockets in turn.
     pub telegraf: Option<EndToEnd>,
+    /// Telegraf with each of the inputs of interfaces in turn.
+    pub telegraf_net: Option<NetEndToEnd>,
     /// Size of the binary in MB.
     pub binary: f64,
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::contender::{Contender, Contenders, INTERFACES, OURS, SOCKETS};
+use crate::contender::{Contender, Contenders, Mode, OURS, SOCKETS};
 use crate::measure::{self, megabytes};
 use crate::options::Options;
 use crate::results::Results;
@@ -55,7 +55,7 @@ fn sockets(options: &Options, contenders: &Contenders, results: &mut Results) ->
             eprintln!("Telegraf among {size} sockets");
             results.telegraf = telegraf::measure(contenders, size, options.rounds.min(3))?;
         } else {
-            rounds(options, contenders, &SOCKETS, size, results)?;
+            rounds(options, contenders, &SOCKETS, Mode::Busy, size, results)?;
         }
     }
     Ok(())
@@ -67,9 +67,17 @@ fn interfaces(options: &Options, contenders: &Contenders, results: &mut Results)
     for &size in &options.interfaces {
         load::interfaces(made, size)?;
         made = size;
-        rounds(options, contenders, &INTERFACES, size, results)?;
+        for mode in Mode::ALL {
+            let who = [Contender::PeerNet(mode), Contender::OursNet(mode)];
+            rounds(options, contenders, &who, mode, size, results)?;
+        }
+        if options.telegraf_sockets > 0 && size == options.interfaces.last().copied().unwrap_or_default() {
+            eprintln!("Telegraf among {size} interfaces");
+            results.telegraf_net = telegraf::measure_net(contenders, size, options.rounds.min(3))?;
+        }
         if strace {
-            let calls = measure::system_calls(&contenders.plugin(Contender::OursNet)?, size + 1)?;
+            let plugin = contenders.plugin(Contender::OursNet(Mode::Busy))?;
+            let calls = measure::system_calls(&plugin, size + 1)?;
             results.system_calls.insert(size, calls / f64::from(u32::try_from(size)?));
         }
     }
@@ -80,12 +88,13 @@ fn rounds(
     options: &Options,
     contenders: &Contenders,
     who: &[Contender],
+    mode: Mode,
     size: usize,
     results: &mut Results,
 ) -> Result<()> {
     for round in 1..=options.rounds {
-        eprintln!("round {round} of {} at {size}", options.rounds);
-        for (contender, sample) in contenders.round(who, size)? {
+        eprintln!("round {round} of {} at {size}, {mode:?}", options.rounds);
+        for (contender, sample) in contenders.round(who, mode, size)? {
             results.samples.entry((contender, size)).or_default().push(sample);
         }
     }

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::Result;
-use crate::contender::{Contender, Contenders, OURS};
+use crate::contender::{Contender, Contenders, Mode, OURS};
 use crate::measure::cpu_of;
 use crate::setup;
 use crate::setup::ended;
@@ -33,6 +33,16 @@ pub struct EndToEnd {
     pub netlink: Vec<f64>,
 }
 
+/// As [`EndToEnd`], of interfaces.
+pub struct NetEndToEnd {
+    /// How many interfaces there were.
+    pub interfaces: usize,
+    /// With its own `inputs.net`.
+    pub native: Vec<f64>,
+    /// With this plugin.
+    pub ours: Vec<f64>,
+}
+
 /// Measures each in turn; `None` where there is no Telegraf.
 pub fn measure(contenders: &Contenders, sockets: usize, rounds: usize) -> Result<Option<EndToEnd>> {
     let Some(telegraf) = setup::telegraf() else {
@@ -40,31 +50,54 @@ pub fn measure(contenders: &Contenders, sockets: usize, rounds: usize) -> Result
         return Ok(None);
     };
     let native = "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n";
-    let execd = |contender| {
-        let config = contenders.configuration(contender);
-        format!(
-            "[[inputs.execd]]\n  command = [\"{OURS}\", \"--config\", \"{}\"]\n  signal = \"STDIN\"\n  data_format = \"influx\"\n",
-            config.display()
-        )
-    };
+    let execd = |contender| execd(contenders, contender);
     let version = version(&telegraf);
     let mut result = EndToEnd { sockets, version, native: Vec::new(), ss: Vec::new(), netlink: Vec::new() };
     for _ in 0..rounds {
-        // An input that gathers nothing in this time: what Telegraf costs by itself.
-        let (_, alone) = run(&telegraf, "[[inputs.net]]\n  interval = \"1h\"\n")?;
-        let gather = |inputs: &str| -> Result<f64> {
-            let (metrics, cpu) = run(&telegraf, inputs)?;
-            let gathers = u32::try_from(metrics / sockets)?;
-            if gathers == 0 {
-                return Err("Telegraf gathered nothing".into());
-            }
-            Ok((cpu - alone) / f64::from(gathers))
-        };
+        let alone = alone(&telegraf)?;
+        let gather = |inputs: &str| per_gather(&telegraf, inputs, sockets, alone);
         result.native.push(gather(native)?);
         result.ss.push(gather(&execd(Contender::OursSs))?);
         result.netlink.push(gather(&execd(Contender::OursNetlink))?);
     }
     Ok(Some(result))
+}
+
+/// As [`measure`], of interfaces.
+pub fn measure_net(contenders: &Contenders, interfaces: usize, rounds: usize) -> Result<Option<NetEndToEnd>> {
+    let Some(telegraf) = setup::telegraf() else { return Ok(None) };
+    let ours = execd(contenders, Contender::OursNet(Mode::Paused));
+    let mut result = NetEndToEnd { interfaces, native: Vec::new(), ours: Vec::new() };
+    for _ in 0..rounds {
+        let alone = alone(&telegraf)?;
+        result.native.push(per_gather(&telegraf, "[[inputs.net]]\n", interfaces, alone)?);
+        result.ours.push(per_gather(&telegraf, &ours, interfaces, alone)?);
+    }
+    Ok(Some(result))
+}
+
+/// The section that runs a plugin of ours.
+fn execd(contenders: &Contenders, contender: Contender) -> String {
+    let config = contenders.configuration(contender);
+    format!(
+        "[[inputs.execd]]\n  command = [\"{OURS}\", \"--config\", \"{}\"]\n  signal = \"STDIN\"\n  data_format = \"influx\"\n",
+        config.display()
+    )
+}
+
+/// What Telegraf costs by itself, with an input that gathers nothing in this time.
+fn alone(telegraf: &Path) -> Result<f64> {
+    Ok(run(telegraf, "[[inputs.net]]\n  interval = \"1h\"\n")?.1)
+}
+
+/// What each gather of so many metrics costs.
+fn per_gather(telegraf: &Path, inputs: &str, metrics: usize, alone: f64) -> Result<f64> {
+    let (written, cpu) = run(telegraf, inputs)?;
+    let gathers = u32::try_from(written / metrics)?;
+    if gathers == 0 {
+        return Err("Telegraf gathered nothing".into());
+    }
+    Ok((cpu - alone) / f64::from(gathers))
 }
 
 /// As Go has noted it in the binary: Telegraf itself knows it only where its makefile built it.

@@ -225,9 +225,12 @@ impl<S: ?Sized, C: Copy> Choice<S, C> {
     }
 
     fn unusable(&self, named: &Registration<S, C>, cause: &Cause) -> SourceError {
-        let others = self.candidates.iter().filter(|other| other.name != named.name);
-        let others: Vec<&str> =
-            others.filter(|other| (other.probe)(&self.context).is_ok()).map(|other| other.name).collect();
+        let would_do = |other: &&&Registration<S, C>| {
+            other.name != named.name
+                && (self.lacks)(other.capabilities, &self.context).is_none()
+                && (other.probe)(&self.context).is_ok()
+        };
+        let others: Vec<&str> = self.candidates.iter().filter(would_do).map(|other| other.name).collect();
         let others = if others.is_empty() { String::from("none") } else { others.join(", ") };
         SourceError::Unavailable(Cause::new(format!(
             "source {} does not work on this host: {cause}; sources that would: {others}",
