@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use crate::support::execd::{Execd, dir};
 use crate::support::sock_diag::{Moved, Sockets, dump, listen};
+use crate::support::telegraf::{Telegraf, telegraf_in_own_network};
 use crate::support::unprivileged::unprivileged;
 use crate::support::{self, plugin, skipped, wait_until, write};
 
@@ -274,6 +275,51 @@ fn what_a_stopped_plugin_misses_is_counted() {
     assert_eq!(after.internal["closed_lost"], lost);
     assert!(moved(&after) > moved(&gathered));
     execd.eof();
+}
+
+/// What a database's `increase()` or `non_negative_difference()` makes of the series, added up.
+fn increase(metrics: &[String], field: &str) -> u64 {
+    let (mut last, mut increase) = (BTreeMap::new(), 0);
+    for line in metrics.iter().filter(|line| line.starts_with("socketstat,")) {
+        let mut parts = line.splitn(3, ' ');
+        let (series, fields) = (parts.next().expect("a series"), parts.next().expect("fields"));
+        let value = fields.split(',').find_map(|pair| pair.strip_prefix(field)?.strip_prefix('='));
+        let value: u64 = value.and_then(|value| value.strip_suffix('i')?.parse().ok()).expect("the field");
+        let before = last.insert(series, value).unwrap_or(value);
+        assert!(value >= before, "{series} went back from {before} to {value}");
+        increase += value - before;
+    }
+    increase
+}
+
+#[test]
+fn churn_through_telegraf_counts_to_the_byte() {
+    let Some(telegraf) = telegraf_in_own_network() else { return };
+    let (events, mut ended, dir) = (listen(), Sockets::new(), dir());
+    let servers = Servers::new();
+    // A series that begins later begins with what it has moved, which no difference shows: each is there at first.
+    let long: Vec<TcpStream> = (0..3).map(|number| servers.call(number, 100)).collect();
+    let known = at_rest(&events, &mut ended, 0);
+    let config = format!("{CONFIG}  group_by = [\"direction\"]\n");
+    let telegraf = Telegraf::start(&telegraf, dir, &config, "  signal = \"STDIN\"\n", "");
+    telegraf.wait_for(2, "socketstat,");
+    let began = Instant::now();
+    let mut calls = 0;
+    while began.elapsed() < Duration::from_secs(10) {
+        (0..20).for_each(|number| end(servers.call(number, 1 + calls % 5000)));
+        calls += 20;
+        thread::sleep(Duration::from_millis(20));
+    }
+    let live = at_rest(&events, &mut ended, 2 * calls);
+    telegraf.wait_for(2, "internal_socketstat");
+    telegraf.wait_for(2, "internal_socketstat");
+    let pids = [telegraf.plugin()];
+    let metrics = telegraf.metrics();
+    telegraf.stop(&pids);
+    let (acked, received) = growth(&known, &ended, &live);
+    assert_eq!((increase(&metrics, "bytes_acked"), increase(&metrics, "bytes_received")), (acked, received));
+    assert_eq!(increase(&metrics, "closed"), 2 * calls as u64);
+    drop(long);
 }
 
 /// A cgroup of the test's own; this process goes back where it was.

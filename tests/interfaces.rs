@@ -1,4 +1,4 @@
-//! The interfaces of a network namespace as they come, go and change between the gathers of one process.
+//! Interfaces of a network namespace that are added, removed and changed between the gathers of one process.
 
 use crate::support::gathers::Gatherer;
 use crate::support::links::{Links, set_speed};
@@ -9,7 +9,7 @@ fn ip(arguments: &str) {
     assert!(run("ip", &arguments), "ip {arguments:?}");
 }
 
-/// The interfaces of the next gather and their speeds, in order of names.
+/// Triggers a gather. Returns the names and speeds of the interfaces, sorted by name.
 fn speeds(plugin: &mut Gatherer) -> Vec<(String, String)> {
     let mut interfaces: Vec<_> =
         plugin.gather().iter().map(|line| (name(line), field(line, "speed"))).collect();

@@ -1,35 +1,37 @@
-//! What should be reached.
+//! The targets of the measurements.
 
 use std::fmt;
 
-use crate::contender::Contender::{self, KernelDump, OursNet, OursNetlink, OursSs, PeerNet, PeerSockets, Ss};
-use crate::contender::Mode;
+use crate::contender::Contender::{
+    self, KernelDump, OursNet, OursNetlink, OursServices, OursSs, OursStates, PeerNet, PeerSockets, Ss,
+};
+use crate::mode::Mode;
 use crate::results::Results;
 use crate::statistics::Spread;
 
-/// One measured number, and what it should be.
+/// A measured value and its target.
 pub struct Target {
     /// What was measured.
     pub what: String,
-    /// `None`: it could not be.
+    /// The value, or `None` if it was not measured.
     pub measured: Option<f64>,
-    /// What it should be.
+    /// The target.
     pub limit: Limit,
 }
 
-/// A bound.
+/// A limit for a value.
 #[derive(Clone, Copy)]
 pub enum Limit {
-    /// Not above.
+    /// A maximum.
     AtMost(f64),
-    /// Not below.
+    /// A minimum.
     AtLeast(f64),
 }
 
 use Limit::{AtLeast, AtMost};
 
 impl Limit {
-    /// Whether `number` keeps to it.
+    /// Whether `number` is within the limit.
     pub fn holds(self, number: f64) -> bool {
         match self {
             AtMost(limit) => number <= limit,
@@ -47,7 +49,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// All of them.
+/// All targets.
 pub fn targets(results: &Results) -> Vec<Target> {
     let mut targets = Vec::new();
     let mut add = |what: String, measured, limit| targets.push(Target { what, measured, limit });
@@ -70,11 +72,17 @@ fn sockets(results: &Results, add: &mut Add<'_>) {
     ];
     for (one, other, limit) in ratios {
         for size in results.sizes(&[OursSs]) {
-            // With few sockets the start of ss is most of what either costs.
+            // With few sockets, most of the cost is the start of ss.
             if size >= 10_000 || ![one, other].contains(&OursSs) {
                 let what = format!("CPU, {size} sockets: {} / {}", one.name(), other.name());
                 add(what, results.ratio((one, size), (other, size)), limit);
             }
+        }
+    }
+    for (contender, limit) in [(OursServices, 1.2), (OursStates, 0.6)] {
+        for size in results.sizes(&[contender]).into_iter().filter(|size| *size >= 10_000) {
+            let what = format!("CPU, {size} sockets: {} / {}", contender.name(), KernelDump.name());
+            add(what, results.ratio((contender, size), (KernelDump, size)), AtMost(limit));
         }
     }
     for contender in [OursSs, OursNetlink] {
@@ -94,13 +102,19 @@ fn memory(results: &Results, add: &mut Add<'_>) {
             add(format!("MB after {size} sockets: {name}"), after.map(|after| after.greatest), AtMost(4.0));
         }
     }
+    for size in results.sizes(&[OursServices]) {
+        let peak = results.spread(OursServices, size, |sample| Some(sample.memory?.peak));
+        let what = format!("peak MB, {size} sockets: {}", OursServices.name());
+        add(what, peak.map(|peak| peak.greatest), AtMost(if size > 10_000 { 16.0 } else { 8.0 }));
+    }
     let idle = results.sizes(&[OursNetlink]).first().copied();
     let idle = idle.and_then(|size| results.spread(OursNetlink, size, |sample| Some(sample.memory?.idle)));
     add(String::from("MB before the first gather"), idle.map(|idle| idle.greatest), AtMost(4.0));
 }
 
 fn interfaces(results: &Results, add: &mut Add<'_>) {
-    for size in results.sizes(&[OursNet(Mode::Busy)]) {
+    let ours = OursNet(Mode::Busy);
+    for size in results.sizes(&[ours]) {
         if size > 10 {
             for mode in Mode::ALL {
                 let (peer, ours) = (PeerNet(mode), OursNet(mode));
@@ -109,19 +123,18 @@ fn interfaces(results: &Results, add: &mut Add<'_>) {
             }
             let calls = results.system_calls.get(&size).copied();
             add(format!("system calls per interface, {size} interfaces"), calls, AtMost(0.05));
-            let peak = results.spread(OursNet(Mode::Busy), size, |sample| Some(sample.memory?.peak));
+            let peak = results.spread(ours, size, |sample| Some(sample.memory?.peak));
             add(format!("peak MB, {size} interfaces: net"), peak.map(|peak| peak.greatest), AtMost(5.0));
         } else {
-            let cpu = results.spread(OursNet(Mode::Busy), size, |sample| Some(sample.cpu));
-            let what = format!("CPU ms, {size} interfaces: {}", OursNet(Mode::Busy).name());
+            let cpu = results.spread(ours, size, |sample| Some(sample.cpu));
+            let what = format!("CPU ms, {size} interfaces: {}", ours.name());
             add(what, cpu.map(|cpu| cpu.median), AtMost(0.15));
         }
     }
-    if let Some(telegraf) = &results.telegraf_net {
-        let ratios = telegraf.native.iter().zip(&telegraf.ours).map(|(native, ours)| native / ours);
-        let what = format!("CPU, Telegraf among {} interfaces: native / with net", telegraf.interfaces);
-        add(what, Spread::of(ratios).map(|spread| spread.median), AtLeast(1.0));
-    }
+    let Some(telegraf) = &results.telegraf_net else { return };
+    let ratios = telegraf.ours.iter().zip(&telegraf.native).map(|(ours, native)| ours / native);
+    let what = format!("CPU, Telegraf among {} interfaces: with net / native", telegraf.interfaces);
+    add(what, Spread::of(ratios).map(|spread| spread.median), AtMost(0.45));
 }
 
 fn rest(results: &Results, add: &mut Add<'_>) {
@@ -131,9 +144,13 @@ fn rest(results: &Results, add: &mut Add<'_>) {
     add(String::from("wall ms, start to end without a gather"), median(results.start), AtMost(5.0));
     add(String::from("MB, the binary"), Some(results.binary), AtMost(4.0));
     let Some(telegraf) = &results.telegraf else { return };
-    for (plugin, name, limit) in [(&telegraf.ss, "ss", 0.65), (&telegraf.netlink, "netlink", 0.45)] {
+    for (plugin, name, limit) in [
+        (&telegraf.ss, "source ss", 0.65),
+        (&telegraf.netlink, "source netlink", 0.45),
+        (&telegraf.services, "groups by direction and service", 0.06),
+    ] {
         let ratios = plugin.iter().zip(&telegraf.native).map(|(plugin, native)| plugin / native);
-        let what = format!("CPU, Telegraf among {} sockets: with source {name} / native", telegraf.sockets);
+        let what = format!("CPU, Telegraf among {} sockets: with {name} / native", telegraf.sockets);
         add(what, median(Spread::of(ratios)), AtMost(limit));
     }
 }

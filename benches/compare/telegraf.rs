@@ -1,4 +1,4 @@
-//! The whole: Telegraf with its own input, and Telegraf with this plugin.
+//! Measures the whole Telegraf, with its own input and with this plugin.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -9,21 +9,23 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::Result;
-use crate::contender::{Contender, Contenders, Mode, OURS};
+use crate::contender::{Contender, Contenders, OURS, Stage};
 use crate::measure::cpu_of;
+use crate::mode::Mode;
 use crate::setup;
 use crate::setup::ended;
 
-/// How often Telegraf gathers, in seconds: longer than it takes.
+/// Telegraf's interval in seconds, longer than a gather takes.
 const INTERVAL: u32 = 3;
-/// How often it gathers in one run.
-const GATHERS: u32 = 4;
+/// The number of gathers per run.
+const GATHERS: u32 = 8;
 
 /// CPU of Telegraf and all its children a gather, in milliseconds, one a round.
+#[derive(Default)]
 pub struct EndToEnd {
-    /// How many sockets there were.
+    /// The number of sockets.
     pub sockets: usize,
-    /// Which Telegraf.
+    /// The version of Telegraf.
     pub version: String,
     /// With its own `inputs.socketstat`.
     pub native: Vec<f64>,
@@ -31,11 +33,14 @@ pub struct EndToEnd {
     pub ss: Vec<f64>,
     /// With this plugin and netlink.
     pub netlink: Vec<f64>,
+    /// With this plugin and groups by direction and service.
+    pub services: Vec<f64>,
 }
 
-/// As [`EndToEnd`], of interfaces.
+/// CPU of Telegraf and all its children per gather of interfaces, in milliseconds, one per round.
+#[derive(Default)]
 pub struct NetEndToEnd {
-    /// How many interfaces there were.
+    /// The number of interfaces.
     pub interfaces: usize,
     /// With its own `inputs.net`.
     pub native: Vec<f64>,
@@ -44,63 +49,68 @@ pub struct NetEndToEnd {
 }
 
 /// Measures each in turn; `None` where there is no Telegraf.
-pub fn measure(contenders: &Contenders, sockets: usize, rounds: usize) -> Result<Option<EndToEnd>> {
+pub fn measure(contenders: &Contenders, stage: &Stage, rounds: usize) -> Result<Option<EndToEnd>> {
     let Some(telegraf) = setup::telegraf() else {
-        eprintln!("No Telegraf: the whole is not measured.");
+        eprintln!("Telegraf not found; skipping its measurement.");
         return Ok(None);
     };
     let native = "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n";
-    let execd = |contender| execd(contenders, contender);
     let version = version(&telegraf);
-    let mut result = EndToEnd { sockets, version, native: Vec::new(), ss: Vec::new(), netlink: Vec::new() };
+    let mut result = EndToEnd { sockets: stage.sockets, version, ..EndToEnd::default() };
     for _ in 0..rounds {
         let alone = alone(&telegraf)?;
-        let gather = |inputs: &str| per_gather(&telegraf, inputs, sockets, alone);
-        result.native.push(gather(native)?);
-        result.ss.push(gather(&execd(Contender::OursSs))?);
-        result.netlink.push(gather(&execd(Contender::OursNetlink))?);
+        let gather = |inputs: &str, lines: usize| per_gather(&telegraf, inputs, lines, alone);
+        result.native.push(gather(native, stage.sockets)?);
+        for (contender, results) in [
+            (Contender::OursSs, &mut result.ss),
+            (Contender::OursNetlink, &mut result.netlink),
+            (Contender::OursServices, &mut result.services),
+        ] {
+            results.push(gather(&execd(contenders, contender, stage)?, contender.lines(stage))?);
+        }
     }
     Ok(Some(result))
 }
 
 /// As [`measure`], of interfaces.
-pub fn measure_net(contenders: &Contenders, interfaces: usize, rounds: usize) -> Result<Option<NetEndToEnd>> {
+pub fn measure_net(contenders: &Contenders, stage: &Stage, rounds: usize) -> Result<Option<NetEndToEnd>> {
     let Some(telegraf) = setup::telegraf() else { return Ok(None) };
-    let ours = execd(contenders, Contender::OursNet(Mode::Paused));
-    let mut result = NetEndToEnd { interfaces, native: Vec::new(), ours: Vec::new() };
+    let ours = Contender::OursNet(Mode::Paused);
+    let execd = execd(contenders, ours, stage)?;
+    let mut result = NetEndToEnd { interfaces: stage.size, ..NetEndToEnd::default() };
     for _ in 0..rounds {
         let alone = alone(&telegraf)?;
-        result.native.push(per_gather(&telegraf, "[[inputs.net]]\n", interfaces, alone)?);
-        result.ours.push(per_gather(&telegraf, &ours, interfaces, alone)?);
+        result.native.push(per_gather(&telegraf, "[[inputs.net]]\n", stage.size, alone)?);
+        result.ours.push(per_gather(&telegraf, &execd, ours.lines(stage), alone)?);
     }
     Ok(Some(result))
 }
 
-/// The section that runs a plugin of ours.
-fn execd(contenders: &Contenders, contender: Contender) -> String {
-    let config = contenders.configuration(contender);
-    format!(
+/// The section that runs a contender of ours.
+fn execd(contenders: &Contenders, contender: Contender, stage: &Stage) -> Result<String> {
+    let config = contenders.configuration(contender, stage)?;
+    Ok(format!(
         "[[inputs.execd]]\n  command = [\"{OURS}\", \"--config\", \"{}\"]\n  signal = \"STDIN\"\n  data_format = \"influx\"\n",
         config.display()
-    )
+    ))
 }
 
-/// What Telegraf costs by itself, with an input that gathers nothing in this time.
+/// What Telegraf itself costs in a run: with an input that has a long interval.
 fn alone(telegraf: &Path) -> Result<f64> {
     Ok(run(telegraf, "[[inputs.net]]\n  interval = \"1h\"\n")?.1)
 }
 
-/// What each gather of so many metrics costs.
-fn per_gather(telegraf: &Path, inputs: &str, metrics: usize, alone: f64) -> Result<f64> {
-    let (written, cpu) = run(telegraf, inputs)?;
-    let gathers = u32::try_from(written / metrics)?;
+/// The CPU time per gather of `lines` metrics, in milliseconds, without that of Telegraf itself.
+fn per_gather(telegraf: &Path, inputs: &str, lines: usize, alone: f64) -> Result<f64> {
+    let (metrics, cpu) = run(telegraf, inputs)?;
+    let gathers = u32::try_from(metrics / lines)?;
     if gathers == 0 {
         return Err("Telegraf gathered nothing".into());
     }
     Ok((cpu - alone) / f64::from(gathers))
 }
 
-/// As Go has noted it in the binary: Telegraf itself knows it only where its makefile built it.
+/// The version that Go stored in the binary. Telegraf itself only knows it if built by its makefile.
 fn version(telegraf: &Path) -> String {
     let noted = setup::says("go", &["version", "-m", &telegraf.to_string_lossy()]);
     let module = noted.lines().find_map(|line| line.split_once("github.com/influxdata/telegraf\tv"));
@@ -108,7 +118,7 @@ fn version(telegraf: &Path) -> String {
     version.map_or_else(|| setup::says(&telegraf.to_string_lossy(), &["--version"]), str::to_owned)
 }
 
-/// Runs Telegraf for some intervals: how many metrics it has written, and the CPU of all in milliseconds.
+/// Runs Telegraf for some intervals. Returns the number of metrics written and the CPU time in milliseconds.
 fn run(telegraf: &Path, inputs: &str) -> Result<(usize, f64)> {
     let directory = tempfile::tempdir()?;
     let config = directory.path().join("telegraf.conf");
@@ -131,7 +141,7 @@ fn run(telegraf: &Path, inputs: &str) -> Result<(usize, f64)> {
     Ok((written(&fs::read_to_string(&log)?), cpu))
 }
 
-/// The sum of what Telegraf says of its output: `Wrote batch of 1000 metrics in 1ms`.
+/// The sum of the log lines `Wrote batch of 1000 metrics in 1ms`.
 fn written(log: &str) -> usize {
     let batches = log.lines().filter_map(|line| line.split_once("Wrote batch of ")?.1.split_once(' '));
     batches.filter_map(|(count, _)| count.parse::<usize>().ok()).sum()

@@ -1,12 +1,13 @@
-//! Netlink: whole dumps and events whose datagrams are the bytes.
+//! Checks netlink with dumps and events made from the input.
 
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use telegraf_execd_network::inputs::net::counters::{COUNTERS, Counters};
+use telegraf_execd_network::inputs::socketstat::closed;
 use telegraf_execd_network::inputs::socketstat::interfaces::Names;
 use telegraf_execd_network::inputs::socketstat::netlink::Netlink;
-use telegraf_execd_network::inputs::socketstat::socket::Protocol;
+use telegraf_execd_network::inputs::socketstat::socket::{Protocol, TcpInfo};
 use telegraf_execd_network::inputs::socketstat::source::{Query, Source};
 use telegraf_execd_network::netlink::channel::{Channel, Events};
 use telegraf_execd_network::netlink::dump::{Dumper, SharedDumper};
@@ -19,7 +20,7 @@ use telegraf_execd_network::netlink::stats::{self, Statistics};
 use super::pick;
 use super::written::Written;
 
-/// Hands out the bytes: all at once, or up to the next message's end.
+/// Returns the input as datagrams: all at once, or one per message.
 #[derive(Clone)]
 struct Bytes {
     rest: Vec<u8>,
@@ -55,8 +56,7 @@ impl Events for Bytes {
     }
 }
 
-/// A kernel that answers with these bytes, all at once or message by message. The port is that of the first message, and
-/// each answers the request with this sequence number.
+/// A channel that answers with the input, all at once or one message at a time. The port is that of the first message.
 fn bytes(datagrams: &[u8], sequence: u32, at_once: bool) -> Bytes {
     let port = number::<u32>(datagrams, 12).unwrap_or_default();
     let mut rest = datagrams.to_vec();
@@ -77,13 +77,13 @@ fn dumper(bytes: Bytes) -> SharedDumper {
 /// Sockets: the first byte chooses the protocol and how the bytes are cut into datagrams.
 pub fn netlink(data: &[u8]) {
     let Some((protocol, first, datagrams)) = pick(&Protocol::ALL, data) else { return };
-    // The first request has sequence number 1, the one for the second family 2.
+    // The first request has sequence number 1, the request for the second family 2.
     let dumper = dumper(bytes(datagrams, 1 + u32::from(first % 2), first < 128));
     let mut source = Netlink::new(dumper, Names::Directory("/nonexistent".into()));
     let mut written = Written::default();
     let deadline = Instant::now() + Duration::from_secs(60);
     let query = Query { protocol, states: !0, tcp_info: true, congestion: true, deadline };
-    // Whether it ends well is not the question: what was handed over must be sound either way.
+    // The dump may fail. The sockets must be valid in any case.
     let (Ok(_) | Err(_)) = source.dump(&query, &mut |socket| written.socket(protocol, socket));
     written.check();
     let consumed = Messages(datagrams).take_while(Result::is_ok).count();
@@ -120,5 +120,23 @@ pub fn net_netlink(data: &[u8]) {
             outcome
         }
     };
+    written.check();
+}
+
+/// The kernel's messages about TCP sockets that end: the first byte says how much of `tcp_info` is kept.
+pub fn destroyed(data: &[u8]) {
+    let Some((info, _, datagram)) = pick(&[0, 4, 136, 160, 248, 1000], data) else { return };
+    let mut written = Written::default();
+    for message in Messages(datagram).map_while(Result::ok) {
+        let mut sockets = 0;
+        let whole = closed::parse(message.payload, info, &mut |socket| {
+            sockets += 1;
+            if let TcpInfo::Raw(kept) = socket.tcp {
+                assert!(kept.len() <= info, "{} of {info} bytes", kept.len());
+            }
+            written.socket(Protocol::Tcp, socket);
+        });
+        assert_eq!(sockets, u32::from(whole), "one payload is one socket or none");
+    }
     written.check();
 }

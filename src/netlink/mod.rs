@@ -1,10 +1,10 @@
-//! All that speaks netlink, for both inputs: the channel to the kernel, messages, requests, dumps, and the families of
-//! messages that are not about sockets. Knows no input.
+//! Netlink, for both inputs: the channel to the kernel, messages, requests, dumps, and message families other than
+//! sockets. Does not depend on any input.
 
 #[cfg(target_os = "linux")]
 pub mod channel;
 #[cfg(target_os = "linux")]
-pub mod destroy;
+pub(crate) mod destroy;
 #[cfg(target_os = "linux")]
 pub mod dump;
 #[cfg(target_os = "linux")]

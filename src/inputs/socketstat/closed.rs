@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 
+use super::netlink::question::{AF_INET, AF_INET6};
+use super::netlink::rows::Rows;
+use super::socket::{Protocol, Socket, TcpInfo};
 use crate::netlink::destroy::{Destroyed, Drained, Waiter};
 use crate::netlink::message::Attributes;
 
@@ -268,6 +271,27 @@ fn push(parts: &[&[u8]], kept: &mut Vec<u8>) {
     for part in parts {
         kept.extend_from_slice(part);
     }
+}
+
+/// The connection in a payload; `None` where that is malformed, or lacks the counters.
+pub(super) fn connection(payload: &[u8]) -> Option<Socket<'_>> {
+    let family = if payload.first() == Some(&AF_INET6) { AF_INET6 } else { AF_INET };
+    Rows::default().parse(Protocol::Tcp, family, payload).filter(|socket| socket.tcp != TcpInfo::Unknown)
+}
+
+/// Hands the connection of a payload to `each`, as it is once it was kept with `info` bytes of `tcp_info`. False where the
+/// payload is malformed.
+pub fn parse(payload: &[u8], info: usize, each: &mut dyn FnMut(&Socket<'_>)) -> bool {
+    let mut batch = Batch::default();
+    keep(payload, info, &mut batch.payloads);
+    let mut whole = true;
+    for payload in batch.payloads() {
+        match connection(payload) {
+            Some(socket) => each(&socket),
+            None => whole = false,
+        }
+    }
+    whole
 }
 
 #[cfg(test)]

@@ -1,15 +1,9 @@
 //! The connections that end between two gathers, where the kernel tells of them.
 
 #[cfg(target_os = "linux")]
-use super::closed::Closed;
+use super::closed::{Closed, connection};
 use super::groups::Groups;
-#[cfg(target_os = "linux")]
-use super::netlink::question::{AF_INET, AF_INET6};
-#[cfg(target_os = "linux")]
-use super::netlink::rows::Rows;
 use super::socket::Socket;
-#[cfg(target_os = "linux")]
-use super::socket::{Protocol, TcpInfo};
 use crate::accumulator::Accumulator;
 use crate::logger::Level;
 
@@ -111,11 +105,4 @@ impl Events {
             accumulator.remark(Level::Warn, "lost here", &text);
         }
     }
-}
-
-/// The connection in a payload; `None` where that is malformed, or lacks the counters.
-#[cfg(target_os = "linux")]
-fn connection(payload: &[u8]) -> Option<Socket<'_>> {
-    let family = if payload.first() == Some(&AF_INET6) { AF_INET6 } else { AF_INET };
-    Rows::default().parse(Protocol::Tcp, family, payload).filter(|socket| socket.tcp != TcpInfo::Unknown)
 }

@@ -1,7 +1,7 @@
 //! `inputs.socketstat`: a metric per socket, or per group of sockets.
 
 #[cfg(target_os = "linux")]
-mod closed;
+pub mod closed;
 mod events;
 mod extra;
 pub mod field;

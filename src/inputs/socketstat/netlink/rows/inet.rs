@@ -35,7 +35,7 @@ pub(super) fn parse<'a>(protocol: Protocol, payload: &'a [u8], inode_before: &mu
     }
     let inode: u32 = number(fixed, 68)?;
     let state = number(fixed, 1)?;
-    // ss marks an association below its socket with "`- ", which is layout and no part of the state.
+    // ss marks an association below its socket with "`- ". This is layout, not part of the state.
     let is_association = protocol == Protocol::Sctp && inode != 0 && inode == *inode_before;
     *inode_before = inode;
     let cookie = [number::<u32>(fixed, 44)?, number::<u32>(fixed, 48)?].map(u64::from);
@@ -62,7 +62,7 @@ pub(super) fn parse<'a>(protocol: Protocol, payload: &'a [u8], inode_before: &mu
     })
 }
 
-/// The address at `at`: the first 4 bytes of 16 for IPv4.
+/// The address at offset `at`. IPv4 uses the first 4 of 16 bytes.
 fn address(fixed: &[u8], at: usize) -> Option<IpAddr> {
     let bytes = fixed.get(at..)?;
     if fixed.first() == Some(&AF_INET) {
