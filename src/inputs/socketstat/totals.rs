@@ -10,7 +10,9 @@
 //! then it may be in no dump for long: the kernel lists no connection that was reset and that its process has not closed
 //! yet.
 
-use super::field::{Field, Width};
+use counter::Counter;
+
+use super::field::Field;
 use super::index::Index;
 use super::socket::TcpInfo;
 
@@ -48,16 +50,6 @@ pub(super) struct Totals {
     owned: bool,
     /// Whether the kernel tells of connections that end.
     ends: bool,
-}
-
-/// A counter that is followed.
-#[derive(Clone, Copy, Debug)]
-struct Counter {
-    field: &'static Field,
-    /// Where its value is among the words of a socket: one of them, or two.
-    word: usize,
-    /// Whether a socket had it.
-    told: bool,
 }
 
 /// Who owns a socket.
@@ -130,7 +122,7 @@ impl Totals {
     pub(super) fn new(fields: impl Iterator<Item = &'static Field>, owned: bool, ends: bool) -> Self {
         let mut words = 0;
         let counters = fields.map(|field| {
-            let counter = Counter { field, word: words, told: false };
+            let counter = Counter::new(field, words);
             words += counter.words();
             counter
         });
@@ -161,7 +153,7 @@ impl Totals {
 
     /// For each counter whether a socket had it so far.
     pub(super) fn told(&self) -> impl Iterator<Item = bool> {
-        self.counters.iter().map(|counter| counter.told)
+        self.counters.iter().map(Counter::is_told)
     }
 
     /// Begins a dump.
@@ -206,17 +198,12 @@ impl Totals {
                 None => self.next.words.resize(start + self.words, 0),
             }
         } else {
-            for (place, (counter, growth)) in self.counters.iter_mut().zip(&mut *growth).enumerate() {
-                *growth = counter.read(place, tcp);
-                counter.push(*growth, &mut self.next.words);
+            counter::read(&mut self.counters, tcp, growth);
+            for (counter, value) in self.counters.iter().zip(&*growth) {
+                counter.push(*value, &mut self.next.words);
             }
-            let now = self.next.words.get(start..).unwrap_or_default();
-            let went_back =
-                |before: &&[u32]| self.counters.iter().any(|counter| counter.went_back(before, now));
-            if let Some(before) = before.filter(|before| !went_back(before)) {
-                for (counter, growth) in self.counters.iter().zip(growth) {
-                    *growth = counter.growth(before, now);
-                }
+            if let Some(before) = before {
+                counter::subtract(&self.counters, before, growth);
             }
         }
         self.next.push(id, Mark { seen: false, missed });
@@ -234,23 +221,15 @@ impl Totals {
     pub(super) fn closed(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> Ended {
         self.carry_over();
         let Self { counters, words, next, next_index, .. } = self;
-        let mut now = Vec::new();
-        for (place, (counter, growth)) in counters.iter_mut().zip(&mut *growth).enumerate() {
-            *growth = counter.read(place, tcp);
-            counter.push(*growth, &mut now);
-        }
+        counter::read(counters, tcp, growth);
         let index = next_index.get_or_insert_with(|| next.index());
         let Some(place) = index.find(id, |place| next.is_at(place, id)) else { return Ended::Unseen };
         let mark = next.marks.get_mut(place);
         if mark.is_some_and(|mark| std::mem::replace(&mut mark.missed, CLOSED) == CLOSED) {
             return Ended::Repeated;
         }
-        if let Some(before) = next.values(place, *words)
-            && !counters.iter().any(|counter| counter.went_back(before, &now))
-        {
-            for (counter, growth) in counters.iter().zip(growth) {
-                *growth = counter.growth(before, &now);
-            }
+        if let Some(before) = next.values(place, *words) {
+            counter::subtract(counters, before, growth);
         }
         let owner = next.owners.get(place).copied().and_then(PackedOwner::unpack);
         owner.map_or(Ended::Unseen, Ended::Seen)
@@ -361,52 +340,6 @@ fn values(all: &[u32], place: usize, words: usize) -> Option<&[u32]> {
     all.get(place.checked_mul(words)?..)?.get(..words)
 }
 
-impl Counter {
-    const fn words(&self) -> usize {
-        if matches!(self.field.width, Width::U64) { 2 } else { 1 }
-    }
-
-    /// The greatest value; the next one is 0.
-    const fn most(&self) -> u64 {
-        match self.field.width {
-            Width::U8 => u8::MAX as u64,
-            Width::U16 => u16::MAX as u64,
-            Width::U32 => u32::MAX as u64,
-            Width::U64 => u64::MAX,
-        }
-    }
-
-    /// The value of a socket; 0 where the source prints none. `place` is the counter's place among all.
-    fn read(&mut self, place: usize, tcp: &TcpInfo<'_>) -> u64 {
-        let value = match tcp {
-            TcpInfo::Unknown => None,
-            TcpInfo::Raw(info) => self.field.read(info),
-            TcpInfo::Printed(values) => values.get(place).map(|value| value.unwrap_or(0)),
-        };
-        self.told |= value.is_some();
-        value.unwrap_or(0).min(self.most())
-    }
-
-    fn push(&self, value: u64, words: &mut Vec<u32>) {
-        // The lower half first.
-        let bytes = value.to_le_bytes();
-        let (halves, _) = bytes.as_chunks();
-        words.extend(halves.iter().map(|half| u32::from_le_bytes(*half)).take(self.words()));
-    }
-
-    /// By how much it grew from `before` to `now`, with its beginning anew behind its greatest value.
-    fn growth(&self, before: &[u32], now: &[u32]) -> u64 {
-        let value = |words: &[u32]| {
-            let word = |at| words.get(at).copied().map_or(0, u64::from);
-            if self.words() == 2 { word(self.word) | word(self.word + 1) << 32 } else { word(self.word) }
-        };
-        value(now).wrapping_sub(value(before)) & self.most()
-    }
-
-    fn went_back(&self, before: &[u32], now: &[u32]) -> bool {
-        self.growth(before, now) > self.most() / 2
-    }
-}
-
+mod counter;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::inputs::socketstat::field::{CONTRACT, FIELDS};
+use crate::inputs::socketstat::field::{CONTRACT, FIELDS, Width};
 
 /// A `tcp_info` whose counters have these values, in the order of the contract.
 fn info(counters: [u64; 6]) -> Vec<u8> {

@@ -1,0 +1,86 @@
+//! A counter of connections that is followed from gather to gather.
+
+use super::super::field::{Field, Width};
+use super::super::socket::TcpInfo;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counter {
+    field: &'static Field,
+    /// Where its value is among the words of a socket: one of them, or two.
+    word: usize,
+    /// Whether a socket had it.
+    told: bool,
+}
+
+/// Writes the value of each counter to `values`.
+pub(super) fn read(counters: &mut [Counter], tcp: &TcpInfo<'_>, values: &mut [u64]) {
+    for (place, (counter, value)) in counters.iter_mut().zip(values).enumerate() {
+        *value = counter.read(place, tcp);
+    }
+}
+
+/// Takes what the counters were `before` from their values. Where one of them went back it is another connection, and all
+/// stay.
+pub(super) fn subtract(counters: &[Counter], before: &[u32], values: &mut [u64]) {
+    let went_back = |(counter, value): (&Counter, &u64)| counter.growth(before, *value) > counter.most() / 2;
+    if counters.iter().zip(&*values).any(went_back) {
+        return;
+    }
+    for (counter, value) in counters.iter().zip(values) {
+        *value = counter.growth(before, *value);
+    }
+}
+
+impl Counter {
+    /// Its value is kept at `word` among the words of a socket.
+    pub(super) const fn new(field: &'static Field, word: usize) -> Self {
+        Self { field, word, told: false }
+    }
+
+    /// How many words its value takes.
+    pub(super) const fn words(&self) -> usize {
+        if matches!(self.field.width, Width::U64) { 2 } else { 1 }
+    }
+
+    /// Whether a socket had it so far.
+    pub(super) const fn is_told(&self) -> bool {
+        self.told
+    }
+
+    /// The greatest value; the next one is 0.
+    const fn most(&self) -> u64 {
+        match self.field.width {
+            Width::U8 => u8::MAX as u64,
+            Width::U16 => u16::MAX as u64,
+            Width::U32 => u32::MAX as u64,
+            Width::U64 => u64::MAX,
+        }
+    }
+
+    /// The value of a socket; 0 where the source prints none. `place` is the counter's place among all.
+    fn read(&mut self, place: usize, tcp: &TcpInfo<'_>) -> u64 {
+        let value = match tcp {
+            TcpInfo::Unknown => None,
+            TcpInfo::Raw(info) => self.field.read(info),
+            TcpInfo::Printed(values) => values.get(place).map(|value| value.unwrap_or(0)),
+        };
+        self.told |= value.is_some();
+        value.unwrap_or(0).min(self.most())
+    }
+
+    /// Adds a value to the words of a socket.
+    pub(super) fn push(&self, value: u64, words: &mut Vec<u32>) {
+        // The lower half first.
+        let bytes = value.to_le_bytes();
+        let (halves, _) = bytes.as_chunks();
+        words.extend(halves.iter().map(|half| u32::from_le_bytes(*half)).take(self.words()));
+    }
+
+    /// By how much it grew from what it was `before`. Behind its greatest value it begins anew.
+    fn growth(&self, before: &[u32], now: u64) -> u64 {
+        let word = |at| before.get(at).copied().map_or(0, u64::from);
+        let before =
+            if self.words() == 2 { word(self.word) | word(self.word + 1) << 32 } else { word(self.word) };
+        now.wrapping_sub(before) & self.most()
+    }
+}
