@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::time::Instant;
 
-use super::counters::Counters;
+use super::counters::{Counters, Statistic};
 use super::extra::{ExtraField, ExtraTag};
 use super::source::{Capabilities, Extra, Interface, Query, Source, Status};
 use super::system;
@@ -27,7 +27,7 @@ use crate::quote::quote;
 
 pub mod table;
 
-use table::{Links, Row, Table};
+use table::{Details, Links, Row, Table};
 
 /// What netstat can tell.
 pub(super) const CAPABILITIES: Capabilities =
@@ -51,6 +51,7 @@ pub struct Gathered {
 struct Found {
     counters: Counters,
     up: Option<bool>,
+    details: Details,
 }
 
 impl Gathered {
@@ -60,12 +61,19 @@ impl Gathered {
     }
 
     /// Adds an interface of one run to what other runs said of it. What is known first stays.
-    fn add(&mut self, name: &[u8], up: Option<bool>, counters: &Counters) {
-        let unknown = Found { counters: Counters::default(), up: None };
-        let found = self.interfaces.entry(name.to_vec()).or_insert(unknown);
+    fn add(&mut self, name: &[u8], up: Option<bool>, row: &Row) {
+        let unknown = || Found { counters: Counters::default(), up: None, details: Details::default() };
+        let found = self.interfaces.entry(name.to_vec()).or_insert_with(unknown);
         found.up = found.up.or(up);
-        for (known, counter) in found.counters.iter_mut().zip(counters) {
+        for (known, counter) in found.counters.iter_mut().zip(&row.counters) {
             *known = known.or(*counter);
+        }
+        let (known, details) = (&mut found.details, &row.details);
+        known.mtu = known.mtu.or(details.mtu);
+        known.index = known.index.or(details.index);
+        known.collisions = known.collisions.or(details.collisions);
+        if known.address.is_empty() {
+            known.address.clone_from(&details.address);
         }
     }
 }
@@ -153,12 +161,19 @@ impl Interface for NetstatInterface<'_> {
         -1
     }
 
-    fn field(&self, _: ExtraField) -> Option<Extra> {
-        None
+    fn field(&self, field: ExtraField) -> Option<Extra> {
+        let details = &self.found.details;
+        let number = match field {
+            ExtraField::Mtu => details.mtu,
+            ExtraField::IfIndex => details.index,
+            ExtraField::Statistic(Statistic::COLLISIONS) => details.collisions,
+            _ => None,
+        };
+        number.map(Extra::Number)
     }
 
-    fn tag(&self, _: ExtraTag) -> Vec<u8> {
-        Vec::new()
+    fn tag(&self, tag: ExtraTag) -> Vec<u8> {
+        if tag == ExtraTag::Address { self.found.details.address.clone() } else { Vec::new() }
     }
 }
 
@@ -248,7 +263,7 @@ fn add_rows(rows: &[Row], args: &[&str], gathered: &mut Gathered) {
         gathered.errors.push(text + &others(twice.len() - 1));
     }
     for row in rows.iter().filter(|row| !twice.contains(row.name())) {
-        gathered.add(row.name(), Some(!row.is_down()), &row.counters);
+        gathered.add(row.name(), Some(!row.is_down()), row);
     }
 }
 
@@ -275,11 +290,11 @@ fn resolve_cut_names(links: Links, args: &[&str], run: &mut Run<'_>, gathered: &
         let is_start = names.range(name.clone()..).nth(1).is_some_and(|next| next.starts_with(name));
         if let (&[row], false) = (alike.as_slice(), is_start) {
             // Not cut, but for the mark of an interface that is down.
-            gathered.add(name, None, &row.counters);
+            gathered.add(name, None, row);
             continue;
         }
         match ask_for(name, args, run) {
-            Ok(Some((row, up))) => gathered.add(name, up, &row.counters),
+            Ok(Some((row, up))) => gathered.add(name, up, &row),
             // It went meanwhile.
             Ok(None) => {}
             Err(error) => {

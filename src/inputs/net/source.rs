@@ -53,12 +53,12 @@ impl Status {
 }
 
 /// The value of an extra field.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat has none"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extra {
     /// A counter or size.
     Number(u64),
     /// A word of the kernel's.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat has none"))]
     Text(Vec<u8>),
 }
 

@@ -19,6 +19,21 @@ pub struct Row {
     pub link: Vec<u8>,
     /// The counters that the table holds.
     pub counters: Counters,
+    /// What else it says.
+    pub details: Details,
+}
+
+/// What a table says of an interface besides its counters, as far as it does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// The longest packet, in bytes.
+    pub mtu: Option<u64>,
+    /// The index.
+    pub index: Option<u64>,
+    /// The collisions.
+    pub collisions: Option<u64>,
+    /// The hardware address; empty where there is none.
+    pub address: Vec<u8>,
 }
 
 impl Row {
@@ -40,8 +55,8 @@ impl Row {
 pub struct Table {
     first: FirstLine,
     seen_header: bool,
-    /// What each counter cell holds; `None` for one of no interest. Itself `None` before a header.
-    columns: Option<Vec<Option<Counter>>>,
+    /// What each counter cell holds. `None` before a header.
+    columns: Option<Vec<Column>>,
     rows: Vec<Row>,
     name_width: usize,
     skipped: u64,
@@ -99,9 +114,10 @@ impl Table {
         let place = |name: &[u8]| names.iter().position(|cell| *cell == name);
         let before = place(b"Address").or_else(|| place(b"Network"));
         let counters = before.and_then(|before| names.get(before + 1..)).unwrap_or_default();
-        let columns: Vec<Option<Counter>> = counters.iter().map(|name| counter_of(name)).collect();
+        let columns: Vec<Column> = counters.iter().map(|name| Column::of_name(name)).collect();
         // Rows under a header of something else are not to be read by the last one.
-        self.columns = columns.iter().any(Option::is_some).then_some(columns);
+        let is_table = columns.iter().any(|column| matches!(column, Column::Counter(_)));
+        self.columns = is_table.then_some(columns);
         if self.columns.is_some() {
             self.seen_header = true;
             let width = memchr::memmem::find(line, b"Mtu").map_or(0, |mtu| mtu.saturating_sub(1));
@@ -110,28 +126,38 @@ impl Table {
     }
 }
 
-/// What a column of this name counts.
-fn counter_of(name: &[u8]) -> Option<Counter> {
-    Some(match name {
-        b"Ibytes" => Counter::BytesRecv,
-        b"Obytes" => Counter::BytesSent,
-        b"Ipkts" => Counter::PacketsRecv,
-        b"Opkts" => Counter::PacketsSent,
-        b"Ierrs" => Counter::ErrIn,
-        b"Oerrs" => Counter::ErrOut,
-        b"Idrop" | b"Idrops" => Counter::DropIn,
-        // The drops of the sending queue (if_snd.ifq_drops, ifi_oqdrops), wherever a release has one column only.
-        b"Odrop" | b"Odrops" | b"Drop" | b"Drops" => Counter::DropOut,
-        // Coll and Colls, Time; and OpenBSD's Ifail and Ofail, which are errors and drops in one.
-        _ => return None,
-    })
+/// What a column counts.
+#[derive(Clone, Copy, Debug)]
+enum Column {
+    Counter(Counter),
+    Collisions,
+    /// Time; OpenBSD's Ifail and Ofail, which are errors and drops in one; what a later release may add.
+    Other,
+}
+
+impl Column {
+    const fn of_name(name: &[u8]) -> Self {
+        Self::Counter(match name {
+            b"Ibytes" => Counter::BytesRecv,
+            b"Obytes" => Counter::BytesSent,
+            b"Ipkts" => Counter::PacketsRecv,
+            b"Opkts" => Counter::PacketsSent,
+            b"Ierrs" => Counter::ErrIn,
+            b"Oerrs" => Counter::ErrOut,
+            b"Idrop" | b"Idrops" => Counter::DropIn,
+            // The drops of the sending queue (if_snd.ifq_drops, ifi_oqdrops), wherever a release has one column only.
+            b"Odrop" | b"Odrops" | b"Drop" | b"Drops" => Counter::DropOut,
+            b"Coll" | b"Colls" => return Self::Collisions,
+            _ => return Self::Other,
+        })
+    }
 }
 
 /// A row that is no row of this table.
 struct Unreadable;
 
 /// Reads one row; `None` where it is not an interface's own. No header before it, or one that is not understood, costs it.
-fn read_row(columns: Option<&[Option<Counter>]>, row: &[&[u8]]) -> Result<Option<Row>, Unreadable> {
+fn read_row(columns: Option<&[Column]>, row: &[&[u8]]) -> Result<Option<Row>, Unreadable> {
     let &[name, mtu, link, ref rest @ ..] = row else { return Err(Unreadable) };
     // Only a link's cell begins so: before its place, cells before it have run together.
     if name == b"*" || name.starts_with(b"<") || mtu.starts_with(b"<") {
@@ -148,15 +174,33 @@ fn read_row(columns: Option<&[Option<Counter>]>, row: &[&[u8]]) -> Result<Option
         return Err(Unreadable);
     }
     let mut counters = Counters::default();
+    let mut details = Details {
+        mtu: parse_decimal(mtu),
+        index: link.strip_prefix(b"<Link#").and_then(|rest| parse_decimal(rest.strip_suffix(b">")?)),
+        collisions: None,
+        // In the place of an address, FreeBSD prints the name of an interface that has none.
+        address: address
+            .first()
+            .filter(|cell| is_hardware_address(cell))
+            .map(|cell| cell.to_vec())
+            .unwrap_or_default(),
+    };
     for (column, cell) in columns.iter().zip(values) {
         let value = parse_decimal(cell);
         // `-` alone is what netstat prints for no value; a negative number is a counter that ran over.
         if value.is_none() && !cell.starts_with(b"-") {
             return Err(Unreadable);
         }
-        if let Some(slot) = column.and_then(|counter| counters.get_mut(counter.index())) {
-            *slot = value;
+        match column {
+            Column::Counter(counter) => *counters.get_mut(counter.index()).ok_or(Unreadable)? = value,
+            Column::Collisions => details.collisions = value,
+            Column::Other => {}
         }
     }
-    Ok(Some(Row { cell: name.to_vec(), link: link.to_vec(), counters }))
+    Ok(Some(Row { cell: name.to_vec(), link: link.to_vec(), counters, details }))
+}
+
+fn is_hardware_address(cell: &[u8]) -> bool {
+    let is_byte = |part: &[u8]| (1..3).contains(&part.len()) && part.iter().all(u8::is_ascii_hexdigit);
+    cell.contains(&b':') && cell.split(|byte| *byte == b':').all(is_byte)
 }
