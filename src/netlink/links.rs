@@ -182,7 +182,7 @@ pub fn list(
 pub fn list_statistics(
     dumper: &SharedDumper,
     deadline: Instant,
-    each: &mut dyn FnMut(u32, Statistics),
+    each: &mut dyn FnMut(u32, Statistics<'_>),
 ) -> Result<bool, DumpError> {
     let mut malformed = false;
     let interrupted = dumper.ask(all(), deadline, &mut |message| {
@@ -192,7 +192,7 @@ pub fn list_statistics(
         let attributes = Attributes(message.payload.get(IFINFOMSG..).unwrap_or_default());
         let statistics = attributes.map_while(Result::ok).find(|(kind, _)| *kind == IFLA_STATS64);
         match (number(message.payload, INDEX), statistics) {
-            (Some(index), Some((_, statistics))) => each(index, Statistics::read(statistics)),
+            (Some(index), Some((_, statistics))) => each(index, Statistics::new(statistics)),
             _ => malformed = true,
         }
     })?;

@@ -21,33 +21,27 @@ const IFLA_STATS_LINK_64: u16 = 1;
 /// Asks for that attribute alone.
 const FILTER: u32 = 1 << (IFLA_STATS_LINK_64 - 1);
 
-/// How many counters `struct rtnl_link_stats64` has had at most; the last one came with Linux 5.19.
-pub const COUNT: usize = 25;
-
-/// `struct rtnl_link_stats64` of one device.
+/// `struct rtnl_link_stats64` of one device, which is shorter on older kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Statistics {
-    values: [u64; COUNT],
-    /// How many of them this kernel has.
-    known: usize,
-}
+pub struct Statistics<'a>(&'a [u8]);
 
-impl Statistics {
-    /// Reads the structure, which is shorter on older kernels.
+impl<'a> Statistics<'a> {
+    /// That of a message, or what was kept of it.
     #[must_use]
-    pub fn read(bytes: &[u8]) -> Self {
-        let mut statistics = Self { values: [0; COUNT], known: 0 };
-        for (value, bytes) in statistics.values.iter_mut().zip(bytes.as_chunks().0) {
-            *value = u64::from_ne_bytes(*bytes);
-            statistics.known += 1;
-        }
-        statistics
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the message.
+    #[must_use]
+    pub const fn bytes(self) -> &'a [u8] {
+        self.0
     }
 
     /// The counter at a place of the structure; `None` where this kernel does not have it.
     #[must_use]
-    pub fn get(&self, place: usize) -> Option<u64> {
-        self.values.get(..self.known)?.get(place).copied()
+    pub fn get(self, place: usize) -> Option<u64> {
+        number(self.0, place * size_of::<u64>())
     }
 }
 
@@ -59,7 +53,7 @@ impl Statistics {
 pub fn list(
     dumper: &SharedDumper,
     deadline: Instant,
-    each: &mut dyn FnMut(u32, Statistics),
+    each: &mut dyn FnMut(u32, Statistics<'_>),
 ) -> Result<bool, DumpError> {
     let request = Request::dump(RTM_GETSTATS).push(&[0; IF_STATS_MSG - 4]).push(&FILTER.to_ne_bytes());
     let mut malformed = false;
@@ -70,7 +64,7 @@ pub fn list(
         let attributes = Attributes(message.payload.get(IF_STATS_MSG..).unwrap_or_default());
         let found = attributes.map_while(Result::ok).find(|(kind, _)| *kind == IFLA_STATS_LINK_64);
         match (number(message.payload, INDEX), found) {
-            (Some(index), Some((_, bytes))) => each(index, Statistics::read(bytes)),
+            (Some(index), Some((_, bytes))) => each(index, Statistics::new(bytes)),
             _ => malformed = true,
         }
     })?;

@@ -32,7 +32,8 @@ impl Lines {
     /// What to ask a source.
     pub(super) fn query(&self, deadline: Instant) -> Query {
         let aliases = self.tags.iter().any(|(_, tag)| *tag == ExtraTag::IfAlias);
-        Query { only_up: self.interfaces.is_none(), aliases, deadline }
+        let statistics = self.fields.iter().any(|(_, field)| matches!(field, ExtraField::Statistic(_)));
+        Query { only_up: self.interfaces.is_none(), aliases, statistics, deadline }
     }
 
     /// Makes the metric of an interface, if it is wanted; whether it is.
@@ -40,24 +41,45 @@ impl Lines {
         if !self.is_wanted(interface) {
             return false;
         }
-        let extra_tags: Vec<_> = self.tags.iter().map(|(name, tag)| (*name, interface.tag(*tag))).collect();
-        let mut tags: Vec<(&str, &[u8])> = Vec::with_capacity(extra_tags.len() + 1);
-        tags.push(("interface", interface.name()));
-        tags.extend(extra_tags.iter().map(|(name, value)| (*name, value.as_slice())));
-        tags.sort_unstable_by_key(|(name, _)| *name);
-
-        let known = |(name, field): &(&'static str, ExtraField)| Some((*name, interface.field(*field)?));
-        let extra_fields: Vec<(&str, Extra)> = self.fields.iter().filter_map(known).collect();
-        let mut fields: Vec<(&str, Value<'_>)> = Vec::with_capacity(COUNTERS.len() + 1 + extra_fields.len());
+        let mut fields = [("", Value::Signed(0)); COUNTERS.len() + 1];
+        let mut used = 0;
         let counters = COUNTERS.into_iter().zip(interface.counters());
-        fields.extend(counters.filter_map(|(name, counter)| Some((name, Value::Unsigned(counter?)))));
-        fields.push(("speed", Value::Signed(interface.speed())));
-        fields.extend(extra_fields.iter().map(|(name, value)| match value {
+        let known = counters.filter_map(|(name, counter)| Some((name, Value::Unsigned(counter?))));
+        for (place, field) in
+            fields.iter_mut().zip(known.chain([("speed", Value::Signed(interface.speed()))]))
+        {
+            *place = field;
+            used += 1;
+        }
+        let tags = [("interface", interface.name())];
+        if self.fields.is_empty() && self.tags.is_empty() {
+            each(&Metric { name: "net", tags: &tags, fields: &fields[..used] });
+        } else {
+            self.write_extra(interface, &tags, &fields[..used], each);
+        }
+        true
+    }
+
+    /// With what is asked for beyond that.
+    fn write_extra(
+        &self,
+        interface: &dyn Interface,
+        tags: &[(&str, &[u8])],
+        fields: &[(&str, Value<'_>)],
+        each: &mut dyn FnMut(&Metric<'_>),
+    ) {
+        let more: Vec<_> = self.tags.iter().map(|(name, tag)| (*name, interface.tag(*tag))).collect();
+        let mut tags = tags.to_vec();
+        tags.extend(more.iter().map(|(name, value)| (*name, value.as_slice())));
+        tags.sort_unstable_by_key(|(name, _)| *name);
+        let known = |(name, field): &(&'static str, ExtraField)| Some((*name, interface.field(*field)?));
+        let more: Vec<(&str, Extra)> = self.fields.iter().filter_map(known).collect();
+        let mut fields = fields.to_vec();
+        fields.extend(more.iter().map(|(name, value)| match value {
             Extra::Number(number) => (*name, Value::Unsigned(*number)),
             Extra::Text(text) => (*name, Value::Text(text)),
         }));
         each(&Metric { name: "net", tags: &tags, fields: &fields });
-        true
     }
 
     /// The name is looked at first, since it costs nothing; the kind last.

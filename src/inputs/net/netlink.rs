@@ -9,18 +9,19 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::counters::{self, Counters, Statistic};
+use super::counters::{self, COUNTERS, Counters, Statistic};
 use super::extra::{ExtraField, ExtraTag};
 use super::source::{Capabilities, Extra, Interface, Query, Source, Status};
 use super::sysfs::ClassNet;
 use crate::inputs::environment::Environment;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::logger::Level;
-use crate::netlink::dump::DumpError;
+use crate::netlink::dump::{DumpError, SharedDumper};
 use crate::netlink::ethtool::{self, LinkMode};
 use crate::netlink::genl;
 use crate::netlink::link_table::LinkTable;
@@ -37,6 +38,10 @@ const PROBE: Duration = Duration::from_secs(1);
 /// How often everything is asked in a row where devices change meanwhile.
 const ATTEMPTS: u32 = 8;
 
+/// [`stats::list`], or what stands in for it.
+type ListStatistics =
+    fn(&SharedDumper, Instant, &mut dyn FnMut(u32, Statistics<'_>)) -> Result<bool, DumpError>;
+
 /// The states of RFC 2863, by their number, as sysfs prints them (`operstates` in the kernel's `net/core/net-sysfs.c`).
 const OPER_STATES: [&str; 7] =
     ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
@@ -44,8 +49,10 @@ const OPER_STATES: [&str; 7] =
 /// The kernel's tables of interfaces.
 pub(super) struct Netlink {
     environment: Environment,
-    /// Of each device, in the order of the kernel's answer.
-    statistics: Vec<(u32, Statistics)>,
+    /// The counters of each device, in the order of the kernel's answer.
+    counted: Vec<Counted>,
+    /// All that the kernel counts, where it is asked for: one device after the other.
+    statistics: Vec<u8>,
     /// Of each device whose driver says something, sorted.
     modes: Vec<(u32, LinkMode)>,
     /// Whether `modes` lacks devices, whose speeds are then read in sysfs.
@@ -53,6 +60,14 @@ pub(super) struct Netlink {
     counters_from: CountersFrom,
     speeds_from: SpeedsFrom,
     diagnostics: Vec<Diagnostic>,
+}
+
+/// The counters of a device. Small, as there may be thousands, and none of them is in a cache at the next gather.
+struct Counted {
+    index: u32,
+    counters: [u64; COUNTERS.len()],
+    /// The place of all of them in `statistics`.
+    place: Range<usize>,
 }
 
 /// Which message has the counters.
@@ -76,6 +91,7 @@ impl Netlink {
     pub(super) fn new(environment: Environment) -> Self {
         Self {
             environment,
+            counted: Vec::new(),
             statistics: Vec::new(),
             modes: Vec::new(),
             modes_are_partial: false,
@@ -90,13 +106,9 @@ impl Netlink {
     }
 
     /// Asks for the counters. Returns whether devices came or went meanwhile, so that some may be missing.
-    fn ask_counters(&mut self, deadline: Instant) -> Result<bool, DumpError> {
-        let Self { environment, statistics, .. } = self;
+    fn ask_counters(&mut self, query: &Query) -> Result<bool, DumpError> {
         if self.counters_from == CountersFrom::GetStats {
-            statistics.clear();
-            let outcome = stats::list(&environment.route, deadline, &mut |index, of_device| {
-                statistics.push((index, of_device));
-            });
+            let outcome = self.take_counters(stats::list, query);
             if outcome != Err(DumpError::Refused(Errno::EOPNOTSUPP)) {
                 return outcome;
             }
@@ -105,11 +117,26 @@ impl Netlink {
                 "netlink: this kernel (before 4.7) has no RTM_GETSTATS; taking the counters from RTM_GETLINK";
             self.debug("netlink: counters", String::from(text));
         }
-        let Self { environment, statistics, .. } = self;
+        self.take_counters(links::list_statistics, query)
+    }
+
+    fn take_counters(&mut self, list: ListStatistics, query: &Query) -> Result<bool, DumpError> {
+        let Self { environment, counted, statistics, .. } = self;
+        counted.clear();
         statistics.clear();
-        links::list_statistics(&environment.route, deadline, &mut |index, of_device| {
-            statistics.push((index, of_device));
-        })
+        let mut malformed = false;
+        let interrupted = list(&environment.route, query.deadline, &mut |index, all| {
+            let get = |Statistic(place)| all.get(place);
+            let counters = counters::of_statistics(get, counters::dropped(get));
+            malformed |= counters.contains(&None);
+            let start = statistics.len();
+            if query.statistics {
+                statistics.extend_from_slice(all.bytes());
+            }
+            let counters = counters.map(Option::unwrap_or_default);
+            counted.push(Counted { index, counters, place: start..statistics.len() });
+        })?;
+        if malformed { Err(DumpError::Malformed) } else { Ok(interrupted) }
     }
 
     /// Asks for the speeds. Those that are not to be had this way are read in sysfs.
@@ -166,7 +193,7 @@ impl Netlink {
         let mut attempts = ATTEMPTS;
         loop {
             table.refresh(query.deadline)?;
-            let interrupted = self.ask_counters(query.deadline)?;
+            let interrupted = self.ask_counters(query)?;
             self.ask_speeds(query.deadline);
             let gone = table.follow();
             attempts -= 1;
@@ -216,19 +243,13 @@ impl Source for Netlink {
         let mut table = links.lock();
         let changed = self.ask(&mut table, query).map_err(source_error)?;
         let class_net = OnceCell::new();
-        for (index, statistics) in &self.statistics {
-            let Some(link) = table.get(*index).filter(|_| !changed.contains(index)) else { continue };
-            let mode = self.modes.binary_search_by_key(index, |(index, _)| *index);
+        for counted in &self.counted {
+            let index = counted.index;
+            let Some(link) = table.get(index).filter(|_| !changed.contains(&index)) else { continue };
+            let mode = self.modes.binary_search_by_key(&index, |(index, _)| *index);
             let mode = mode.ok().and_then(|place| self.modes.get(place)).map(|(_, mode)| *mode);
-            each(&NetlinkInterface {
-                index: *index,
-                link,
-                statistics,
-                mode,
-                table: &table,
-                source: self,
-                class_net: &class_net,
-            });
+            let (source, table, class_net) = (&*self, &*table, &class_net);
+            each(&NetlinkInterface { counted, link, mode, table, source, class_net });
         }
         Ok(std::mem::take(&mut self.diagnostics))
     }
@@ -236,9 +257,8 @@ impl Source for Netlink {
 
 /// A device with its counters.
 struct NetlinkInterface<'a> {
-    index: u32,
+    counted: &'a Counted,
     link: &'a Link,
-    statistics: &'a Statistics,
     mode: Option<LinkMode>,
     table: &'a LinkTable,
     source: &'a Netlink,
@@ -247,7 +267,7 @@ struct NetlinkInterface<'a> {
 
 impl NetlinkInterface<'_> {
     fn statistic(&self, Statistic(place): Statistic) -> Option<u64> {
-        self.statistics.get(place)
+        Statistics::new(self.source.statistics.get(self.counted.place.clone())?).get(place)
     }
 
     fn class_net(&self) -> &ClassNet {
@@ -271,8 +291,7 @@ impl Interface for NetlinkInterface<'_> {
     }
 
     fn counters(&self) -> Counters {
-        let get = |statistic| self.statistic(statistic);
-        counters::of_statistics(get, counters::dropped(get))
+        self.counted.counters.map(Some)
     }
 
     fn status(&self) -> Option<Status> {
@@ -298,7 +317,7 @@ impl Interface for NetlinkInterface<'_> {
             ExtraField::CarrierChanges => number(link.carrier_changes),
             ExtraField::Mtu => number(link.mtu),
             ExtraField::TxQueueLen => number(link.tx_queue_len),
-            ExtraField::IfIndex => number(Some(self.index)),
+            ExtraField::IfIndex => number(Some(self.counted.index)),
             ExtraField::Duplex if self.is_mode_in_sysfs() => {
                 Some(self.class_net().text(self.name(), "duplex"))
                     .filter(|text| !text.is_empty())

@@ -85,8 +85,10 @@ impl ProtocolCounters {
 
     /// Adds a counter; false where its name has come before, or there are too many.
     fn add(&mut self, protocol: &[u8], name: &[u8], value: i64) -> bool {
-        let [protocol, name] = [protocol, name].map(|part| String::from_utf8_lossy(part).to_lowercase());
-        let key = format!("{protocol}_{name}");
+        let mut key = String::with_capacity(protocol.len() + 1 + name.len());
+        for part in [protocol, b"_", name] {
+            key.extend(part.iter().map(|byte| char::from(byte.to_ascii_lowercase())));
+        }
         let is_new = self.counters.len() < MOST && self.seen.insert(key.clone());
         if is_new {
             self.counters.push((key, value));

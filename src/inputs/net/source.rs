@@ -25,6 +25,9 @@ pub struct Query {
     /// Whether their aliases are asked for.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat has none"))]
     pub aliases: bool,
+    /// Whether counters are asked for beyond those that are always written.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat has few"))]
+    pub statistics: bool,
     /// When to give up.
     pub deadline: Instant,
 }
