@@ -36,6 +36,8 @@ mod soak;
 #[cfg(target_os = "linux")]
 mod exact;
 #[cfg(target_os = "linux")]
+mod groups;
+#[cfg(target_os = "linux")]
 mod interfaces;
 #[cfg(target_os = "linux")]
 mod interfaces_churn;

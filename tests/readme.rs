@@ -10,6 +10,7 @@ use regex::Regex;
 use telegraf_execd_network::cli;
 use telegraf_execd_network::config;
 use telegraf_execd_network::host::Host;
+use telegraf_execd_network::inputs::socketstat::field::{CONTRACT, FIELDS};
 use telegraf_execd_network::inputs::{self, Environment};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -144,6 +145,16 @@ fn every_option_is_documented() {
         }
     }
     assert_eq!(undocumented(&read("docs/sources.md"), ["HOST_PROC", "HOST_SYS"]), [""; 0]);
+}
+
+#[test]
+fn every_extra_field_of_sockets_is_documented() {
+    let metrics = read("docs/metrics.md");
+    for field in FIELDS.iter().skip(CONTRACT.len()) {
+        let kind = if field.is_counter() { "counter" } else { "gauge" };
+        let row = format!("| `{}` | {kind}, {} | {} | ", field.name, field.unit, field.since);
+        assert!(metrics.contains(&row), "{row}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
@@ -223,5 +224,47 @@ fn a_reload_replaces_the_process() {
     telegraf.wait_for(2, "socketstat,");
     let second = telegraf.plugin();
     let log = telegraf.stop(&[second]);
+    assert!(complaints(&log).is_empty(), "{:#?}", complaints(&log));
+}
+
+/// What moves over a connection is what the totals of its group grow by, at both ends.
+#[test]
+fn totals_of_groups_grow_by_what_moves() {
+    const BYTES: usize = 100_000;
+    let Some(telegraf) = telegraf_in_own_network() else { return };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+    let port = listener.local_addr().expect("its address").port();
+    let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection");
+    let mut server = listener.accept().expect("the other end").0;
+    let config = format!(
+        "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  source = \"netlink\"\n  \
+         group_by = [\"direction\", \"service\"]\n  port_names = {{ \"{port}\" = \"test\" }}\n"
+    );
+    let telegraf = Telegraf::start(&telegraf, dir(), &config, "  signal = \"STDIN\"\n", "");
+    let totals = |direction: &str, field: &str| -> Vec<usize> {
+        let start = format!("socketstat,direction={direction},proto=tcp,service=test ");
+        let lines = telegraf.metrics();
+        let fields = lines.iter().filter(|line| line.starts_with(&start)).map(|line| series(line).1);
+        let value = |fields: Vec<String>| {
+            let value = fields.iter().find_map(|other| other.strip_prefix(field)?.strip_prefix('='));
+            value.and_then(|value| value.strip_suffix('i')?.parse().ok()).expect("the total")
+        };
+        fields.map(value).collect()
+    };
+    wait_until("two gathers arrive", || totals("inbound", "bytes_received").len() >= 2);
+    assert_eq!(totals("inbound", "bytes_received").last(), Some(&0), "what moved before is not counted");
+    client.write_all(&vec![7; BYTES]).expect("the server's queue has room, or it reads");
+    server.read_exact(&mut vec![0; BYTES]).expect("all of it arrives");
+    let moved = [("inbound", "bytes_received"), ("outbound", "bytes_acked")];
+    wait_until("the totals grow", || {
+        moved.iter().all(|(direction, field)| totals(direction, field).last() == Some(&BYTES))
+    });
+    for (direction, field) in moved {
+        let totals = totals(direction, field);
+        assert!(totals.is_sorted(), "{direction} {field}: {totals:?}");
+    }
+    assert!(telegraf.metrics().iter().any(|line| line.starts_with("internal_socketstat ")));
+    let pids = [telegraf.plugin()];
+    let log = telegraf.stop(&pids);
     assert!(complaints(&log).is_empty(), "{:#?}", complaints(&log));
 }

@@ -26,7 +26,7 @@ pub struct Field {
     /// The name of the metric's field.
     pub name: &'static str,
     /// The name in the output of `ss -tinO`; empty if ss does not print it.
-    pub(crate) ss: &'static str,
+    pub ss: &'static str,
     /// The offset in `tcp_info`, in bytes.
     pub(crate) offset: usize,
     /// The width in `tcp_info`.
@@ -34,9 +34,9 @@ pub struct Field {
     /// Whether it is a counter or a gauge.
     pub(crate) kind: Kind,
     /// The unit.
-    pub(crate) unit: &'static str,
+    pub unit: &'static str,
     /// The first kernel version that has it.
-    pub(crate) since: &'static str,
+    pub since: &'static str,
 }
 
 /// The width of an integer.
@@ -74,7 +74,7 @@ impl Field {
 
     /// Whether it only grows during a connection.
     #[must_use]
-    pub(crate) const fn is_counter(&self) -> bool {
+    pub const fn is_counter(&self) -> bool {
         matches!(self.kind, Kind::Counter)
     }
 
@@ -117,7 +117,7 @@ use Kind::{Counter, Gauge, Limit};
 use Width::{U8, U16, U32, U64};
 
 /// Every field.
-pub(crate) const FIELDS: &[Field] = &[
+pub const FIELDS: &[Field] = &[
     field("bytes_acked", "bytes_acked", 120, U64, Counter).with("bytes", "4.1"),
     field("bytes_received", "bytes_received", 128, U64, Counter).with("bytes", "4.1"),
     field("segs_out", "segs_out", 136, U32, Counter).with("segments", "4.2"),

@@ -53,7 +53,8 @@ impl Addresses {
             let has = |entries: &Entries| entries.paths.as_ref().is_some_and(|paths| paths.matches(&path));
             return (self.rest || has(&self.included)) && !has(&self.excluded);
         }
-        let Some(address) = end.address() else { return self.rest };
+        // The text of a packet socket may look like an address.
+        let Some(address) = end.address().filter(|_| protocol.has_ports()) else { return self.rest };
         let address = Network::of(address);
         let has = |entries: &Entries| entries.networks.iter().any(|network| network.contains(address));
         (self.rest || has(&self.included)) && !has(&self.excluded)

@@ -182,6 +182,8 @@ fn paths_of_unix_sockets_are_globs() {
     // Each kind of socket has its own entries.
     assert!(takes(Protocol::Tcp, inet("127.0.0.1", 1)));
     assert!(!takes(Protocol::Packet, Endpoint::Packet { protocol: 3, device: Device::Any }));
+    let mut v6 = self::selection(&SelectionOptions { local_addrs: list(&["::/0"]), ..Default::default() });
+    assert!(!v6.takes(Protocol::Packet, &Socket { local: text("*", "lo"), ..Socket::default() }));
 }
 
 #[test]
