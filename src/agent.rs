@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_summary_is_plain_english() {
+    fn the_summary_has_correct_plurals() {
         assert_eq!(summary(1, 1, &["ss"]), "1 input, source ss");
         assert_eq!(summary(2, 2, &["ss"]), "2 inputs, source ss");
         assert_eq!(summary(3, 3, &["procfs", "ss", "netlink"]), "3 inputs, sources procfs, ss and netlink");

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_are_the_same_wherever_the_chunks_are_cut() {
+    fn the_lines_do_not_depend_on_the_chunks() {
         let text = b"first\n\n second line\nlast";
         let whole = lines_of(&[text]);
         assert_eq!(whole.len(), 4);

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_one_line_below_the_limit() {
+    fn a_message_is_one_line_below_the_limit() {
         let logger = Logger::new("inputs.net::my\nalias", Level::Info);
         let line = logger.line(Level::Warn, &"é\n".repeat(2000));
         assert!(line.starts_with("W! [inputs.net::my alias] é é"), "{line}");

@@ -35,14 +35,14 @@ mod tests {
     use super::{FirstLine, cells};
 
     #[test]
-    fn cells_are_what_white_space_separates() {
+    fn cells_are_separated_by_white_space() {
         let all = |line| cells(line).collect::<Vec<_>>();
         assert_eq!(all(b"  tcp4\t 0  *.22 \r"), [&b"tcp4"[..], b"0", b"*.22"]);
         assert!(all(b" \t\r").is_empty());
     }
 
     #[test]
-    fn the_first_line_that_says_something_is_kept() {
+    fn the_first_line_that_is_not_blank_is_kept() {
         let mut first = FirstLine::default();
         first.see(b" \r");
         assert_eq!(first.quoted(), None);

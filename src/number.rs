@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_and_the_greatest_number_are_printed() {
+    fn the_smallest_and_the_largest_number_are_printed() {
         for number in [0, 9, 10, u64::MAX] {
             let mut out = Vec::new();
             push_decimal(&mut out, number);

@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_lack_of_descriptors_has_advice() {
+    fn only_the_errors_for_too_many_descriptors_have_advice() {
         let text = |errno| text(&Error::from_raw_os_error(errno));
         assert!(text(EMFILE).ends_with(": raise ulimit -n (LimitNOFILE in a systemd unit)"));
         assert!(text(ENFILE).ends_with("raise the sysctl fs.file-max"));

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_reader_is_an_error_of_its_own() {
+    fn a_closed_stdout_is_a_separate_error() {
         let (reader, writer) = nix::unistd::pipe().unwrap();
         let mut output = Output::new(writer);
         drop(reader);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_buffer_grows_by_steps() {
+    fn a_large_buffer_grows_in_steps() {
         let mut output = Output::new(std::fs::File::open("/dev/null").unwrap().into());
         let line = vec![b'x'; ROOM / 4];
         while output.buffer.len() < 2 * DOUBLED {

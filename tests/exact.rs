@@ -240,7 +240,7 @@ fn connections_that_were_reset_count_once() {
 }
 
 #[test]
-fn what_a_stopped_plugin_misses_is_counted() {
+fn connections_closed_while_the_plugin_is_stopped_are_counted() {
     if !support::namespace::enter() {
         return;
     }
@@ -365,7 +365,7 @@ impl Drop for Cgroup {
 }
 
 #[test]
-fn cgroups_are_told_apart() {
+fn cgroups_are_distinguished() {
     if !support::namespace::enter() {
         return;
     }

@@ -43,7 +43,7 @@ fn every_newline_and_signal_is_a_gather() {
 
 /// A newline triggers a gather at any position in the bytes that one read returns.
 #[test]
-fn a_newline_behind_other_bytes_in_one_write() {
+fn a_newline_after_other_bytes_in_one_write() {
     for before in [0, 4095, 4096, 6000, 8191, 8192, 20_000] {
         let dir = dir();
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
@@ -246,7 +246,7 @@ fn an_internal_timer_gathers_too() {
 }
 
 #[test]
-fn handlers_stand_before_the_configuration_is_read() {
+fn signal_handlers_are_installed_before_the_configuration_is_read() {
     let dir = dir();
     let mut plugin = command(dir.path(), NET);
     let fifo = dir.path().join("slow.conf");
@@ -271,7 +271,7 @@ fn handlers_stand_before_the_configuration_is_read() {
 }
 
 #[test]
-fn writes_hold_whole_lines_within_pipe_buf() {
+fn writes_are_whole_lines_within_pipe_buf() {
     let dir = dir();
     let interfaces = 500;
     let mut dev =

@@ -126,7 +126,7 @@ const CASES: &[(&str, bool, bool)] = &[
 ];
 
 #[test]
-fn every_source_selects_and_groups_alike() {
+fn every_source_selects_and_groups_the_same() {
     if !needs(&["ss"]) || !needs_sock_diag() || !support::namespace::enter() {
         return;
     }

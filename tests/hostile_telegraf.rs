@@ -61,7 +61,7 @@ fn hostile_host(dir: &Path) -> PathBuf {
 }
 
 #[test]
-fn hostile_names_arrive_as_one_metric_each() {
+fn each_hostile_name_is_one_metric() {
     let Some(telegraf) = telegraf_in_own_network() else { return };
     let dir = dir();
     let proc = hostile_host(dir.path());

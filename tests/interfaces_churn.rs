@@ -189,7 +189,7 @@ fn check(before: &Table, gathered: &Table, after: &Table, started: u32) {
 }
 
 #[test]
-fn no_row_has_a_wrong_name_while_interfaces_come_and_go() {
+fn no_row_has_a_wrong_name_while_interfaces_are_created_and_removed() {
     if !enter() {
         return;
     }

@@ -121,7 +121,7 @@ fn equal(options: &str, powerless: bool) -> usize {
 }
 
 #[test]
-fn netlink_gives_what_procfs_gives() {
+fn netlink_and_procfs_return_the_same() {
     if !needs(&["setpriv"]) || !enter() {
         return;
     }

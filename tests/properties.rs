@@ -134,7 +134,7 @@ fn run(check: checks::Check, cases: u32, inputs: &impl Strategy<Value = Vec<u8>>
 
 /// Names, keys and values of characters that the encoder must escape or replace.
 #[test]
-fn line_protocol_of_odd_texts() {
+fn line_protocol_of_unusual_texts() {
     let odd: Vec<&[u8]> = vec![
         b"\\",
         b"\"",

@@ -92,7 +92,7 @@ fn accepted(text: &str) -> Result<usize, String> {
 }
 
 #[test]
-fn the_sample_stands_in_the_documents() {
+fn the_sample_is_part_of_the_documents() {
     let readme = read("docs/configuration.md");
     let begin = "<!-- BEGIN plugin.conf.sample -->\n```toml\n";
     let (_, rest) = readme.split_once(begin).expect("the first marker");

@@ -266,7 +266,7 @@ fn a_reload_replaces_the_process() {
 
 /// What moves over a connection is what the totals of its group grow by, at both ends.
 #[test]
-fn totals_of_groups_grow_by_what_moves() {
+fn totals_of_groups_grow_by_the_transferred_bytes() {
     const BYTES: usize = 100_000;
     let Some(telegraf) = telegraf_in_own_network() else { return };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");

@@ -115,7 +115,7 @@ pub fn net_netlink(data: &[u8]) {
             let events = bytes.clone();
             let subscribe = move || Ok(Box::new(events.clone()) as Box<dyn Events>);
             let mut table = LinkTable::with_events(dumper(bytes), Box::new(subscribe));
-            let outcome = table.refresh(deadline).map(|()| table.follow().is_some());
+            let outcome = table.refresh(deadline).map(|()| table.update().is_some());
             table.links().for_each(link);
             outcome
         }

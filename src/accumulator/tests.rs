@@ -23,7 +23,7 @@ fn gathered(gather: impl FnOnce(&mut Accumulator<'_>)) -> (String, bool) {
 }
 
 #[test]
-fn metrics_are_dropped_back_to_a_mark() {
+fn rollback_drops_metrics_after_a_mark() {
     let (text, _) = gathered(|accumulator| {
         accumulator.add(&Metric { name: "a", tags: &[], fields: FIELDS });
         let mark = accumulator.mark();
@@ -35,7 +35,7 @@ fn metrics_are_dropped_back_to_a_mark() {
 }
 
 #[test]
-fn errors_are_remembered_and_remarks_are_not() {
+fn errors_are_counted_and_remarks_are_not() {
     assert!(gathered(|accumulator| accumulator.error("lost")).1);
     let (_, failed) = gathered(|accumulator| {
         accumulator.remark(Level::Warn, "key", "text");
@@ -45,7 +45,7 @@ fn errors_are_remembered_and_remarks_are_not() {
 }
 
 #[test]
-fn a_disk_that_is_full_is_an_error_of_the_gather() {
+fn a_full_disk_is_an_error_of_the_gather() {
     let (global, mut log) = (Global::default(), Logger::new("inputs.net", Level::Error));
     let mut output = output("/dev/full");
     let mut accumulator = Accumulator::new(&global, &mut log, &mut output, Unsigned::Native, UNIX_EPOCH);
@@ -56,7 +56,7 @@ fn a_disk_that_is_full_is_an_error_of_the_gather() {
 }
 
 #[test]
-fn a_reader_that_is_gone_ends_the_gather() {
+fn a_closed_stdout_ends_the_gather() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let (global, mut log) = (Global::default(), Logger::new("inputs.net", Level::Error));

@@ -34,7 +34,7 @@ fn the_other_flags() {
 }
 
 #[test]
-fn switches_are_on_or_off_and_the_last_one_counts() {
+fn switches_take_true_or_false_and_the_last_one_wins() {
     let interval = |flag| run(&["-poll_interval", "10s", flag]).poll_interval;
     let ten_seconds = Some(Duration::from_secs(10));
     for (flag, expected) in [
@@ -51,7 +51,7 @@ fn switches_are_on_or_off_and_the_last_one_counts() {
 }
 
 #[test]
-fn what_cannot_be_followed_is_one_line() {
+fn a_usage_error_is_one_line() {
     for arguments in [
         &["--nope"][..],
         &["file"],

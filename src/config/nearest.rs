@@ -2,12 +2,12 @@
 
 use strsim::osa_distance;
 
-/// The most edits of a suggestion, however long the name.
+/// The maximum number of edits, for names of any length.
 const MAX_EDITS: usize = 3;
 
 /// The known name that is the fewest edits away from `name`: characters added, removed, replaced, or swapped with their
-/// neighbour. Letter case does not count. `None` if it would take more edits than a third of the name's characters
-/// (but one is always allowed) or more than three. Of equally near names, the first.
+/// neighbour. The case of letters is ignored. `None` if more edits would be needed than a third of the name's characters
+/// (but one is always allowed) or more than three. If several names are equally near, the first.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
     let limit = (length / 3).clamp(1, MAX_EDITS);
@@ -19,6 +19,14 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         .filter(|&(edits, _)| edits <= limit)
         .min_by_key(|&(edits, _)| edits)
         .map(|(_, known)| known)
+}
+
+/// The end of a message about an unknown name: the nearest known name, or all known names.
+pub(crate) fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    nearest(name, known.clone()).map_or_else(
+        || format!("allowed are {}", known.collect::<Vec<_>>().join(", ")),
+        |nearest| format!("did you mean {nearest}?"),
+    )
 }
 
 #[cfg(test)]
@@ -66,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn is_silent_where_nothing_is_near() {
+    fn suggests_nothing_if_no_name_is_near() {
         for name in ["", "frobnicate", "icmp", "interval", "metricpass", "日本", "ta ", "protocols-and-more"]
         {
             assert_eq!(meant(name), None, "{name:?}");

@@ -65,7 +65,7 @@ fn a_section_may_be_written_in_other_ways() {
 }
 
 #[test]
-fn faults_in_the_outline_are_told() {
+fn errors_in_the_structure_of_the_file_are_reported() {
     for (text, expected) in [
         ("", "f.conf: no input is configured: add [[inputs.net]] or [[inputs.socketstat]]"),
         ("[inputs]\nnet = []", "f.conf: no input is configured: add [[inputs.net]] or [[inputs.socketstat]]"),
@@ -93,7 +93,7 @@ fn faults_in_the_outline_are_told() {
 }
 
 #[test]
-fn an_error_names_file_line_key_and_what_is_allowed() {
+fn an_error_has_file_line_key_and_allowed_values() {
     for (text, expected) in [
         ("alias = 3", "2: inputs.net.alias: invalid type: integer `3`, expected a string"),
         ("\nname_override = []", "3: inputs.net.name_override: invalid type: sequence, expected a string"),
@@ -155,7 +155,7 @@ fn an_error_names_file_line_key_and_what_is_allowed() {
 
 /// Each is one that Telegraf 1.39.3 takes in the section of an input, or at least documents.
 #[test]
-fn an_option_that_belongs_elsewhere_is_told_so() {
+fn an_option_of_inputs_execd_is_an_error_that_says_where_it_belongs() {
     for (options, place) in [
         ("startup_error_behavior labels data_format data_type influx_parser_type", "[[inputs.execd]]"),
         ("interval collection_jitter collection_offset", "[[inputs.execd]]"),
@@ -195,7 +195,7 @@ fn an_array_of_tables_of_tags_has_to_be_empty() {
 }
 
 #[test]
-fn a_name_that_line_protocol_cannot_carry_is_refused() {
+fn a_name_that_line_protocol_does_not_allow_is_an_error() {
     let comment = "must not begin with \"#\", which makes a comment of the metric in line protocol";
     let empty =
         "must not consist of backslashes only, which leave the metric without a name in line protocol";
@@ -241,7 +241,7 @@ fn an_error_in_a_table_names_the_entry() {
 }
 
 #[test]
-fn what_is_long_is_cut_and_what_is_allowed_is_not() {
+fn long_values_are_shortened_but_not_the_allowed_names() {
     let long = "x".repeat(5000);
     for (text, allowed) in [
         (format!("[[inputs.net]]\n{long} = 3"), "allowed are interfaces, flag and Telegraf's global options"),
@@ -262,7 +262,7 @@ fn what_is_long_is_cut_and_what_is_allowed_is_not() {
 }
 
 #[test]
-fn every_option_arrives() {
+fn every_option_is_read() {
     let global = global(
         "alias = 'a'\nname_override = 'o'\nname_prefix = 'p'\nname_suffix = 's'\nprecision = '1m30s'\n\
          log_level = 'WARN'\ntags = {b = '2', a = '1'}\ntagpass = {}\nfieldpass = ['x']\nfieldinclude = ['y*']\n\
@@ -280,7 +280,7 @@ fn every_option_arrives() {
 }
 
 #[test]
-fn levels_are_telegrafs() {
+fn log_levels_are_those_of_telegraf() {
     for (name, level) in [
         ("error", Level::Error),
         ("warn", Level::Warn),
@@ -294,7 +294,7 @@ fn levels_are_telegrafs() {
 }
 
 #[test]
-fn the_alias_is_in_the_name_of_the_log() {
+fn the_alias_is_part_of_the_log_prefix() {
     let names = |text| parsed(text).expect(text).iter().map(Section::log_name).collect::<Vec<_>>();
     assert_eq!(names("[[inputs.net]]\n[[inputs.net]]\nalias = 'lan'"), ["inputs.net", "inputs.net::lan"]);
     let long = format!("[[inputs.net]]\nalias = '{}'", "x".repeat(5000));
@@ -340,7 +340,7 @@ fn own_options_are_checked_by_their_type() {
 }
 
 #[test]
-fn a_fault_found_later_is_placed_too() {
+fn an_error_found_later_has_the_line_too() {
     let sections = parsed("[[inputs.net]]\n\nflag = true").expect("the section is sound");
     let section = sections.first().expect("a section");
     let error = |key: &str| {

@@ -73,7 +73,7 @@ fn each_name_list_has_its_own_separators() {
 }
 
 #[test]
-fn tagpass_wants_one_tag_with_one_value() {
+fn tagpass_requires_one_tag_with_one_value() {
     assert!(by_tags(&[("proto", &["udp", "tcp"])], &[]));
     assert!(by_tags(&[("proto", &["t*"])], &[]));
     assert!(by_tags(&[("proto", &["udp"]), ("local_addr", &["10.*"])], &[]), "one entry is enough");
@@ -105,13 +105,13 @@ fn an_entry_without_values_matches_nothing() {
 }
 
 #[test]
-fn an_empty_tag_value_is_no_tag() {
+fn an_empty_tag_value_is_not_a_tag() {
     assert!(!by_tags(&[("empty", &["*"])], &[]));
     assert!(by_tags(&[], &[("empty", &["*", ""])]));
 }
 
 #[test]
-fn bytes_that_are_not_utf8_are_judged_as_they_are_written() {
+fn invalid_utf8_is_matched_as_it_is_written() {
     assert!(by_tags(&[("odd", &["a\u{fffd}b"])], &[]));
     assert!(by_tags(&[("odd", &["a?b"])], &[]));
     assert!(!by_tags(&[("odd", &["ab"])], &[]));
@@ -150,7 +150,7 @@ fn left(include: &[&str], exclude: &[&str]) -> Vec<&'static str> {
 }
 
 #[test]
-fn include_and_exclude_choose_fields_and_tags() {
+fn include_and_exclude_select_fields_and_tags() {
     assert_eq!(left(&["bytes_*", "state"], &[]), ["bytes_acked", "bytes_received", "state"]);
     assert_eq!(left(&[], &["bytes_*", "state"]), ["recv_q"]);
     assert_eq!(left(&["bytes_*"], &["*_acked"]), ["bytes_received"]);

@@ -77,7 +77,7 @@ fn networks_are_compared_by_the_inode_of_net_dev() {
 }
 
 #[test]
-fn without_host_proc_the_network_is_the_own_one() {
+fn without_host_proc_the_network_is_that_of_this_process() {
     for host in [host(&[]), host(&[("HOST_PROC", "")]), host(&[("HOST_SYS", "/none/sys")])] {
         assert_eq!(host.network(), Network::Own);
         assert_eq!(host.network_seen_from(Path::new("/none")), Network::Own);

@@ -54,7 +54,7 @@ fn numbers_and_strings() {
 
 proptest! {
     #[test]
-    fn whatever_comes_in_stays_one_tag_on_one_line(value: Vec<u8>) {
+    fn any_text_stays_one_tag_on_one_line(value: Vec<u8>) {
         let line = written(|out| tag(out, b"k", &value));
         prop_assert!(!line.contains(['\n', '\r', '\t', '\x0b', '\x0c']));
         let body = line.strip_prefix(",k=").unwrap_or("x");

@@ -47,7 +47,7 @@ fn names_are_changed_in_telegrafs_order() {
 }
 
 #[test]
-fn the_metric_is_judged_as_it_was_gathered() {
+fn the_filter_sees_the_metric_as_gathered() {
     // Neither the new name nor an added tag counts.
     assert_ne!(line("namepass = ['socketstat']\nname_override = 'o'"), "");
     assert_eq!(line("namepass = ['o']\nname_override = 'o'"), "");
@@ -58,7 +58,7 @@ fn the_metric_is_judged_as_it_was_gathered() {
 }
 
 #[test]
-fn tags_are_added_in_order_and_never_over_one_that_is_there() {
+fn tags_are_added_sorted_and_replace_no_existing_tag() {
     assert_eq!(
         line("tags = {z = '9', a = '1', m = '5', proto = 'x'}"),
         "socketstat,a=1,local_addr=10.0.0.1,m=5,proto=tcp,z=9 state=\"ESTAB\",recv_q=7i"
@@ -72,7 +72,7 @@ fn tags_are_added_in_order_and_never_over_one_that_is_there() {
 }
 
 #[test]
-fn filters_of_tags_and_fields_come_last() {
+fn tags_and_fields_are_filtered_last() {
     // Added tags are filtered too.
     assert_eq!(
         line("tags = {a = '1', b = '2'}\ntaginclude = ['a']"),
@@ -83,7 +83,7 @@ fn filters_of_tags_and_fields_come_last() {
 }
 
 #[test]
-fn tags_of_the_section_may_pass_the_filter_always() {
+fn tags_of_the_section_can_bypass_the_filter() {
     let added = |options: &str| {
         let line = line(&format!("tags = {{a = '1', proto = 'x', remote_port = '80', z = ''}}\n{options}"));
         line.split_once(' ').expect("fields").0.to_owned()
@@ -106,7 +106,7 @@ fn tags_of_the_section_may_pass_the_filter_always() {
 
 #[cfg(debug_assertions)]
 #[test]
-fn tags_that_are_not_sorted_are_noticed() {
+fn unsorted_tags_fail_an_assertion() {
     for tags in [&[("b", b"1" as &[u8]), ("a", b"2")], &[("a", b"1"), ("a", b"2")]] {
         let metric = Metric { name: "net", tags, fields: FIELDS };
         let panic = std::panic::catch_unwind(|| written("", 0, &[metric])).expect_err("a debug assertion");

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use super::dump::{DumpError, SharedDumper};
 use super::genl::GENL_HEADER;
-use super::message::{Attributes, Message, number};
+use super::message::{Attributes, Message, find_attribute, number};
 use super::request::Request;
 
-/// The name of the family.
+/// The name of the generic netlink family.
 pub const FAMILY: &str = "ethtool";
 
-/// `ETHTOOL_MSG_LINKMODES_GET`, and the number of its answer too.
+/// `ETHTOOL_MSG_LINKMODES_GET`. The answer has the same number.
 const LINKMODES_GET: u8 = 4;
 /// `ETHTOOL_A_LINKMODES_HEADER`.
 const HEADER: u16 = 1;
@@ -24,23 +24,23 @@ const DUPLEX: u16 = 6;
 const DEVICE_INDEX: u16 = 1;
 /// `ETHTOOL_A_HEADER_FLAGS`, inside the header.
 const FLAGS: u16 = 3;
-/// `ETHTOOL_FLAG_COMPACT_BITSETS`: the link modes as bits. As a list of names they are most of the answer.
+/// `ETHTOOL_FLAG_COMPACT_BITSETS`: the link modes as a bit mask. A list of names would be most of the answer.
 const COMPACT_BITSETS: u32 = 1;
 
-/// What a device's driver says of its link.
+/// The link mode of a device, as its driver reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkMode {
-    /// In Mbit/s, `u32::MAX` where it is not known.
+    /// In Mbit/s; `u32::MAX` if it is unknown.
     pub speed: u32,
-    /// 0 for half duplex, 1 for full, other numbers where it is not known.
+    /// 0 for half duplex, 1 for full duplex, other values if it is unknown.
     pub duplex: Option<u8>,
 }
 
-/// Asks for the link modes of every device that has some, and hands on each with the index of its device. `family` is
-/// the number of the family [`FAMILY`].
+/// Passes the link mode of every device that has one to `each`, with the index of the device. `family` is the number of
+/// the family [`FAMILY`].
 ///
 /// # Errors
-/// When the list is not whole: a single device whose driver fails ends it. What was handed on stays good.
+/// If the list is incomplete: a single failing driver ends it. Link modes passed to `each` before that are valid.
 pub fn list(
     dumper: &SharedDumper,
     family: u16,
@@ -67,8 +67,7 @@ fn link_mode(message: &Message<'_>) -> Option<(u32, LinkMode)> {
     for attribute in Attributes(message.payload.get(GENL_HEADER..)?) {
         match attribute.ok()? {
             (HEADER, header) => {
-                let found = Attributes(header).map_while(Result::ok).find(|(kind, _)| *kind == DEVICE_INDEX);
-                index = found.and_then(|(_, value)| number(value, 0));
+                index = find_attribute(header, DEVICE_INDEX).and_then(|value| number(value, 0));
             }
             (SPEED, value) => speed = number(value, 0),
             (DUPLEX, value) => duplex = number(value, 0),

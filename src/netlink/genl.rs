@@ -1,4 +1,4 @@
-//! Generic netlink: the number of a family and of its multicast groups.
+//! Generic netlink: looks up the number of a message family.
 //!
 //! Source: `include/uapi/linux/genetlink.h`.
 
@@ -7,10 +7,10 @@ use std::time::Instant;
 use nix::errno::Errno;
 
 use super::dump::{DumpError, SharedDumper};
-use super::message::{Attributes, number};
+use super::message::{find_attribute, number};
 use super::request::Request;
 
-/// `GENL_ID_CTRL`: the family that knows the others.
+/// `GENL_ID_CTRL`: the family that lists all families.
 const CONTROLLER: u16 = 0x10;
 /// `CTRL_CMD_GETFAMILY`.
 const GET_FAMILY: u8 = 3;
@@ -18,22 +18,21 @@ const GET_FAMILY: u8 = 3;
 const FAMILY_ID: u16 = 1;
 /// `CTRL_ATTR_FAMILY_NAME`.
 const FAMILY_NAME: u16 = 2;
-/// `struct genlmsghdr`.
+/// `sizeof(struct genlmsghdr)`.
 pub const GENL_HEADER: usize = 4;
 
-/// The number of the family `name`.
+/// Returns the number of the family `name`.
 ///
 /// # Errors
-/// `ENOENT` where this kernel has no such family.
+/// `ENOENT` if this kernel does not have the family.
 pub fn family(dumper: &SharedDumper, name: &str, deadline: Instant) -> Result<u16, DumpError> {
     let request = Request::one(CONTROLLER)
         .push(&[GET_FAMILY, 1, 0, 0])
         .attribute(FAMILY_NAME, &[name.as_bytes(), b"\0"].concat());
     let mut id = None;
     dumper.ask(request, deadline, &mut |message| {
-        let attributes = Attributes(message.payload.get(GENL_HEADER..).unwrap_or_default());
-        let found = attributes.map_while(Result::ok).find(|(kind, _)| *kind == FAMILY_ID);
-        id = found.and_then(|(_, value)| number(value, 0));
+        let attributes = message.payload.get(GENL_HEADER..).unwrap_or_default();
+        id = find_attribute(attributes, FAMILY_ID).and_then(|value| number(value, 0));
     })?;
     id.ok_or(DumpError::Refused(Errno::ENOENT))
 }

@@ -1,9 +1,9 @@
-//! What is known of every network device, kept true by the kernel's own messages.
+//! A table of all network devices, kept up to date by the kernel's notifications.
 //!
-//! The list of all devices costs the kernel more than all the rest of a gather, so it is asked for only at the start, and
-//! where messages were lost. Messages come in the order of the changes and each says all that there is to say of its
-//! device. So it does no harm that those that were queued during the list, and are older than what the list says, are
-//! applied after it: the last one is the newest.
+//! Listing all devices takes the kernel longer than everything else in a gather, so it is done only at the start and
+//! after notifications were lost. Notifications arrive in the order of the changes, and each has the complete state of
+//! its device. So it does no harm to apply notifications that were queued during the listing and are older than the
+//! list: the last one for each device is the newest state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,21 +14,22 @@ use nix::sys::socket::SockProtocol;
 
 use super::channel::{Events, KernelChannel};
 use super::dump::{DumpError, SharedDumper};
-use super::links::{self, Link, Report};
+use super::links::{self, Change, Link};
 use super::message::Messages;
 
 /// `RTMGRP_LINK`: the mask of the multicast group `RTNLGRP_LINK`.
 const RTMGRP_LINK: u32 = 1;
-/// What may be queued of messages between two gathers, in bytes: some hundred. The list costs less than more of them.
+/// The size of the receive queue, in bytes. It holds some hundred messages; reading more would take longer than a new list.
 const QUEUE: usize = 256 * 1024;
-/// More than a message has, in bytes.
+/// The size of the receive buffer, in bytes: more than any message has.
 const MESSAGE: usize = 64 * 1024;
-/// More messages than the queue holds: who finds as many runs after a change that never ends.
+/// The maximum number of messages per update, more than the queue holds. Only if devices change as fast as the messages
+/// are read can there be as many.
 const MOST_MESSAGES: u32 = 10_000;
-/// How often the list is asked for in a row where it changes meanwhile.
+/// How often the list is requested in a row if it changes meanwhile.
 const ATTEMPTS: u32 = 8;
 
-/// Opens a socket that hears of devices from then on.
+/// Opens a socket that receives notifications about devices.
 pub type Subscribe = dyn FnMut() -> Result<Box<dyn Events>, Errno> + Send;
 
 /// The table of devices, by index.
@@ -37,17 +38,17 @@ pub struct LinkTable {
     subscribe: Box<Subscribe>,
     events: Option<Box<dyn Events>>,
     links: BTreeMap<u32, Link>,
-    /// Whether the table is what the messages were applied to without a gap.
-    is_whole: bool,
-    tells_buses: bool,
+    /// Whether the list was complete and no notification since then was lost.
+    is_complete: bool,
+    reports_buses: bool,
     buffer: Vec<u8>,
 }
 
-/// Messages were lost.
+/// Notifications were lost.
 struct Lost;
 
 impl LinkTable {
-    /// A table that asks `route` for the list. Nothing is opened before it is brought up to date.
+    /// Creates an empty table, which requests the list from `route`. Sockets are opened by the first refresh.
     #[must_use]
     pub fn new(route: SharedDumper) -> Self {
         Self::with_events(
@@ -59,46 +60,46 @@ impl LinkTable {
         )
     }
 
-    /// One that hears of changes through what `subscribe` opens.
+    /// Like [`LinkTable::new`], with another way to subscribe to notifications.
     #[must_use]
     pub fn with_events(route: SharedDumper, subscribe: Box<Subscribe>) -> Self {
         let (events, links, buffer) = (None, BTreeMap::new(), vec![0; MESSAGE]);
-        Self { route, subscribe, events, links, is_whole: false, tells_buses: false, buffer }
+        Self { route, subscribe, events, links, is_complete: false, reports_buses: false, buffer }
     }
 
-    /// Brings the table up to date.
+    /// Brings the table up to date, with a new list if necessary.
     ///
     /// # Errors
-    /// When the kernel gives no list, or does not report changes.
+    /// If the list cannot be read, or notifications cannot be received.
     pub fn refresh(&mut self, deadline: Instant) -> Result<(), DumpError> {
-        if self.is_whole && self.follow().is_some() {
+        if self.is_complete && self.update().is_some() {
             return Ok(());
         }
         for _ in 0..ATTEMPTS {
             self.list(deadline)?;
-            if self.is_whole {
+            if self.is_complete {
                 break;
             }
         }
-        // One that may lack a device counts, too, where another would come too late: the next refresh asks again.
-        self.follow().map(drop).ok_or(DumpError::QueueFull)
+        // After the last attempt, use a list in which devices may be missing. The next refresh requests it again.
+        self.update().map(drop).ok_or(DumpError::QueueFull)
     }
 
-    /// Takes over what the kernel has reported since. Returns the devices that went: whatever has the index of one of them
-    /// now is another device. `None` where reports were lost: then any of them may have gone.
-    pub fn follow(&mut self) -> Option<BTreeSet<u32>> {
-        let mut gone = BTreeSet::new();
-        let outcome = self.apply(&mut gone);
-        self.is_whole &= outcome.is_ok();
-        outcome.is_ok().then_some(gone)
+    /// Applies the notifications that have arrived. Returns the indexes of devices that were removed, even if another
+    /// device has the index now. `None` if notifications were lost, so that any device may have been removed.
+    pub fn update(&mut self) -> Option<BTreeSet<u32>> {
+        let mut removed = BTreeSet::new();
+        let outcome = self.apply(&mut removed);
+        self.is_complete &= outcome.is_ok();
+        outcome.is_ok().then_some(removed)
     }
 
-    /// Asks for the list the next time: what the kernel does not report may have changed.
-    pub fn forget(&mut self) {
-        self.is_whole = false;
+    /// Makes the next refresh request the list, since something may have changed that the kernel does not report.
+    pub fn invalidate(&mut self) {
+        self.is_complete = false;
     }
 
-    /// The device of that index.
+    /// The device with this index.
     #[must_use]
     pub fn get(&self, index: u32) -> Option<&Link> {
         self.links.get(&index)
@@ -109,10 +110,10 @@ impl LinkTable {
         self.links.values()
     }
 
-    /// Whether this kernel says of a device that it has one on a bus: a device has said so.
+    /// Whether this kernel reports that a device is on a bus: it has done so for at least one device.
     #[must_use]
-    pub fn tells_buses(&self) -> bool {
-        self.tells_buses
+    pub fn reports_buses(&self) -> bool {
+        self.reports_buses
     }
 
     fn list(&mut self, deadline: Instant) -> Result<(), DumpError> {
@@ -121,13 +122,13 @@ impl LinkTable {
         let interrupted = links::list(&self.route, deadline, &mut |index, link| {
             links.insert(index, link);
         })?;
-        self.tells_buses |= links.values().any(|link| link.on_bus);
+        self.reports_buses |= links.values().any(|link| link.on_bus);
         self.links = links;
-        self.is_whole = !interrupted;
+        self.is_complete = !interrupted;
         Ok(())
     }
 
-    /// Throws away what is queued: while a queue that was full is not empty, the kernel puts nothing new into it.
+    /// Discards queued notifications. After an overflow the kernel adds no new ones until the queue is empty.
     fn drain(&mut self, deadline: Instant) -> Result<(), DumpError> {
         let events = match &mut self.events {
             Some(events) => events,
@@ -148,8 +149,7 @@ impl LinkTable {
         }
     }
 
-    /// Takes over the messages that are queued.
-    fn apply(&mut self, gone: &mut BTreeSet<u32>) -> Result<(), Lost> {
+    fn apply(&mut self, removed: &mut BTreeSet<u32>) -> Result<(), Lost> {
         let events = self.events.as_mut().ok_or(Lost)?;
         for _ in 0..MOST_MESSAGES {
             let length = match events.queued(&mut self.buffer) {
@@ -164,48 +164,48 @@ impl LinkTable {
             };
             let datagram = self.buffer.get(..length).ok_or(Lost)?;
             for message in Messages(datagram) {
-                let report = message.ok().as_ref().and_then(links::report).ok_or(Lost)?;
-                self.tells_buses |= matches!(&report, Report::Is(_, link) if link.on_bus);
-                update(&mut self.links, report, gone)?;
+                let change = message.ok().as_ref().and_then(links::change).ok_or(Lost)?;
+                self.reports_buses |= matches!(&change, Change::Set(_, link) if link.on_bus);
+                apply(&mut self.links, change, removed)?;
             }
         }
         Err(Lost)
     }
 }
 
-fn update(links: &mut BTreeMap<u32, Link>, report: Report, gone: &mut BTreeSet<u32>) -> Result<(), Lost> {
-    match report {
-        Report::Is(index, link) => {
+fn apply(links: &mut BTreeMap<u32, Link>, change: Change, removed: &mut BTreeSet<u32>) -> Result<(), Lost> {
+    match change {
+        Change::Set(index, link) => {
             links.insert(index, link);
         }
-        Report::IsNamed(index, name, flags) => {
+        Change::SetNameAndFlags(index, name, flags) => {
             let link = links.get_mut(&index).ok_or(Lost)?;
             link.name = name;
             link.flags = flags;
         }
-        Report::Gone(index) => {
+        Change::Removed(index) => {
             links.remove(&index);
-            gone.insert(index);
+            removed.insert(index);
         }
-        Report::Other => {}
+        Change::Other => {}
     }
     Ok(())
 }
 
-/// A [`LinkTable`] that several sections use, one at a time.
+/// A [`LinkTable`] shared by several sections, which use it one at a time.
 #[derive(Clone)]
 pub struct SharedLinks(Arc<Mutex<LinkTable>>);
 
 impl SharedLinks {
-    /// Shares a table.
+    /// Makes a table shareable.
     #[must_use]
     pub fn new(table: LinkTable) -> Self {
         Self(Arc::new(Mutex::new(table)))
     }
 
-    /// The table, for one gather.
+    /// Locks the table for one gather.
     pub fn lock(&self) -> MutexGuard<'_, LinkTable> {
-        // Its next list makes up for whatever a panic elsewhere left undone.
+        // The table is consistent after every step, so a poisoned lock does no harm.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The network devices of this network namespace: `RTM_GETLINK`, and the messages that report a change of one.
+//! The network devices of this network namespace: `RTM_GETLINK`, and notifications about changes.
 //!
 //! Sources: rtnetlink(7), `include/uapi/linux/{rtnetlink,if_link}.h`, and `rtnl_fill_ifinfo` in the kernel's
 //! `net/core/rtnetlink.c`.
@@ -6,18 +6,18 @@
 use std::time::Instant;
 
 use super::dump::{DumpError, SharedDumper};
-use super::message::{Attributes, Message, number};
+use super::message::{Attributes, Message, find_attribute, number};
 use super::request::Request;
-use super::stats::Statistics;
+use super::stats::{self, Statistics};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
-/// `struct ifinfomsg`.
+/// `sizeof(struct ifinfomsg)`.
 const IFINFOMSG: usize = 16;
-/// Where its index is.
+/// The offset of the index in `struct ifinfomsg`.
 const INDEX: usize = 4;
-/// Where its flags are.
+/// The offset of the flags in `struct ifinfomsg`.
 const FLAGS: usize = 8;
 
 const IFLA_ADDRESS: u16 = 1;
@@ -36,7 +36,7 @@ const IFLA_CARRIER_CHANGES: u16 = 35;
 const IFLA_PARENT_DEV_NAME: u16 = 56;
 /// Inside `IFLA_LINKINFO`.
 const IFLA_INFO_KIND: u16 = 1;
-/// Leaves the statistics out of the answer.
+/// Omits the statistics from the answer.
 const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 
 const IFF_UP: u32 = 0x1;
@@ -45,32 +45,32 @@ const IFF_LOOPBACK: u32 = 0x8;
 /// The index of the loopback device, in every namespace.
 const LOOPBACK: i32 = 1;
 
-/// What the kernel says of one device. A number is `None` where this kernel does not say it.
+/// The properties of a device. `None` if this kernel does not report a property.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Link {
-    /// Its name.
+    /// The name.
     pub name: Vec<u8>,
     /// `IFF_UP` and others, see netdevice(7).
     pub flags: u32,
-    /// The longest packet, in bytes.
+    /// The maximum transmission unit, in bytes.
     pub mtu: Option<u32>,
-    /// The length of its queue of packets to be sent.
+    /// The length of the transmit queue, in packets.
     pub tx_queue_len: Option<u32>,
-    /// `IF_OPER_*` of `include/uapi/linux/if.h`, the states of RFC 2863.
+    /// `IF_OPER_*` of `include/uapi/linux/if.h`, the operational states of RFC 2863.
     pub oper_state: Option<u8>,
     /// Whether it has a carrier.
     pub carrier: Option<bool>,
-    /// How often the carrier came or went.
+    /// How often the carrier was lost or found.
     pub carrier_changes: Option<u32>,
     /// The index of the bridge or bond that it belongs to.
     pub master: Option<u32>,
-    /// Its hardware address; empty where it has none.
+    /// The hardware address; empty if it has none.
     pub address: Vec<u8>,
-    /// Its alias; empty where it has none.
+    /// The alias; empty if it has none.
     pub alias: Vec<u8>,
-    /// The kind of device (`veth`, `bridge`, ...); empty where it is none of those that can be made with `ip link add`.
+    /// The kind of device (`veth`, `bridge`, ...); empty if it is not of a kind that `ip link add` creates.
     pub kind: Vec<u8>,
-    /// Whether it has a device on a bus. Kernels before 5.14 do not say so.
+    /// Whether it is on a bus. Kernels before 5.14 do not report that.
     pub on_bus: bool,
 }
 
@@ -87,8 +87,8 @@ impl Link {
         self.flags & IFF_LOOPBACK != 0
     }
 
-    /// Takes an attribute over.
-    fn take(&mut self, kind: u16, value: &[u8]) {
+    /// Sets the property that an attribute has.
+    fn set(&mut self, kind: u16, value: &[u8]) {
         match kind {
             IFLA_ADDRESS => self.address = value.to_vec(),
             IFLA_IFNAME => self.name = text(value).to_vec(),
@@ -101,65 +101,69 @@ impl Link {
             IFLA_CARRIER_CHANGES => self.carrier_changes = number(value, 0),
             IFLA_PARENT_DEV_NAME => self.on_bus = true,
             IFLA_LINKINFO => {
-                let inner = Attributes(value).map_while(Result::ok).find(|(kind, _)| *kind == IFLA_INFO_KIND);
-                self.kind = inner.map(|(_, kind)| text(kind).to_vec()).unwrap_or_default();
+                let kind = find_attribute(value, IFLA_INFO_KIND);
+                self.kind = kind.map(|kind| text(kind).to_vec()).unwrap_or_default();
             }
             _ => {}
         }
     }
 }
 
-/// A string of the kernel's, which ends at its NUL.
+/// A string without the NUL at its end.
 fn text(value: &[u8]) -> &[u8] {
     value.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// What a message says of one device.
+/// What a message reports about the device with the given index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Report {
-    /// It came, or it is now so.
-    Is(u32, Link),
-    /// It now has this name and these flags; of the rest the message says nothing.
-    IsNamed(u32, Vec<u8>, u32),
-    /// It went.
-    Gone(u32),
-    /// This is of something else.
+pub enum Change {
+    /// It was created or changed, and has these properties now.
+    Set(u32, Link),
+    /// It has this name and these flags now. The message has no other properties.
+    SetNameAndFlags(u32, Vec<u8>, u32),
+    /// It was removed.
+    Removed(u32),
+    /// The message is not about a device.
     Other,
 }
 
-/// Reads a message. `None` where it is malformed.
+/// Parses a message. `None` if it is malformed.
 #[must_use]
-pub fn report(message: &Message<'_>) -> Option<Report> {
+pub fn change(message: &Message<'_>) -> Option<Change> {
     if !matches!(message.kind, RTM_NEWLINK | RTM_DELLINK) {
-        return Some(Report::Other);
+        return Some(Change::Other);
     }
     let family: u8 = number(message.payload, 0)?;
-    // Bridges report their ports in the same group, under a family of their own: a port that leaves is not gone.
+    // Bridges report their ports to the same group, with AF_BRIDGE. When a port leaves, the device still exists.
     if family != 0 {
-        return Some(Report::Other);
+        return Some(Change::Other);
     }
     let index = number(message.payload, INDEX)?;
     if message.kind == RTM_DELLINK {
-        return Some(Report::Gone(index));
+        return Some(Change::Removed(index));
     }
     let mut link = Link { flags: number(message.payload, FLAGS)?, ..Link::default() };
     let mut wireless = false;
     for attribute in Attributes(message.payload.get(IFINFOMSG..)?) {
         let (kind, value) = attribute.ok()?;
         wireless |= kind == IFLA_WIRELESS;
-        link.take(kind, value);
+        link.set(kind, value);
     }
     if link.name.is_empty() {
         return None;
     }
-    // An event of wireless extensions has only these two attributes.
-    Some(if wireless { Report::IsNamed(index, link.name, link.flags) } else { Report::Is(index, link) })
+    // Events of the wireless extensions have only these two attributes.
+    Some(if wireless {
+        Change::SetNameAndFlags(index, link.name, link.flags)
+    } else {
+        Change::Set(index, link)
+    })
 }
 
-/// Asks for every device and hands on each. Returns whether the list changed meanwhile, so that some may be missing.
+/// Passes every device to `each`. Returns whether the list changed meanwhile, so that some may be missing.
 ///
 /// # Errors
-/// When the kernel gives no list, or one with malformed messages.
+/// If the list cannot be read, or a message is malformed.
 pub fn list(
     dumper: &SharedDumper,
     deadline: Instant,
@@ -167,48 +171,37 @@ pub fn list(
 ) -> Result<bool, DumpError> {
     let request = all().attribute(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
     let mut malformed = false;
-    let interrupted = dumper.ask(request, deadline, &mut |message| match report(message) {
-        Some(Report::Is(index, link)) => each(index, link),
+    let interrupted = dumper.ask(request, deadline, &mut |message| match change(message) {
+        Some(Change::Set(index, link)) => each(index, link),
         Some(_) => {}
         None => malformed = true,
     })?;
     if malformed { Err(DumpError::Malformed) } else { Ok(interrupted) }
 }
 
-/// As [`super::stats::list`], for kernels that do not have it.
+/// Like [`super::stats::list`], for kernels without `RTM_GETSTATS`.
 ///
 /// # Errors
-/// As there.
+/// Like [`super::stats::list`].
 pub fn list_statistics(
     dumper: &SharedDumper,
     deadline: Instant,
     each: &mut dyn FnMut(u32, Statistics<'_>),
 ) -> Result<bool, DumpError> {
-    let mut malformed = false;
-    let interrupted = dumper.ask(all(), deadline, &mut |message| {
-        if message.kind != RTM_NEWLINK {
-            return;
-        }
-        let attributes = Attributes(message.payload.get(IFINFOMSG..).unwrap_or_default());
-        let statistics = attributes.map_while(Result::ok).find(|(kind, _)| *kind == IFLA_STATS64);
-        match (number(message.payload, INDEX), statistics) {
-            (Some(index), Some((_, statistics))) => each(index, Statistics::new(statistics)),
-            _ => malformed = true,
-        }
-    })?;
-    if malformed { Err(DumpError::Malformed) } else { Ok(interrupted) }
+    let format = stats::Format { message: RTM_NEWLINK, header: IFINFOMSG, attribute: IFLA_STATS64 };
+    format.list(dumper, all(), deadline, each)
 }
 
-/// Whether the kernel answers such questions.
+/// Checks whether the kernel answers such a request.
 ///
 /// # Errors
-/// When it does not.
+/// If it refuses, or does not answer in time.
 pub fn probe(dumper: &SharedDumper, deadline: Instant) -> Result<(), DumpError> {
     let request = Request::one(RTM_GETLINK).push(&[0; INDEX]).push(&LOOPBACK.to_ne_bytes()).push(&[0; 8]);
     dumper.ask(request, deadline, &mut |_| {}).map(drop)
 }
 
-/// An ifinfomsg of zeros asks for all devices.
+/// A request for all devices: `struct ifinfomsg` filled with zeros.
 fn all() -> Request {
     Request::dump(RTM_GETLINK).push(&[0; IFINFOMSG])
 }

@@ -102,6 +102,11 @@ impl<'a> Iterator for Attributes<'a> {
     }
 }
 
+/// The value of the first attribute of a type, unless a malformed attribute comes before it.
+pub(crate) fn find_attribute(attributes: &[u8], kind: u16) -> Option<&[u8]> {
+    Attributes(attributes).map_while(Result::ok).find(|(found, _)| *found == kind).map(|(_, value)| value)
+}
+
 /// Takes `length` bytes and the padding to a multiple of 4 off the front. After an invalid length, `rest` is empty.
 fn take<'a>(rest: &mut &'a [u8], length: Option<usize>, least: usize) -> Option<&'a [u8]> {
     let whole = std::mem::take(rest);

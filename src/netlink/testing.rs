@@ -1,4 +1,4 @@
-//! A kernel for tests: it gives recorded answers, and errors.
+//! A fake kernel for tests, with recorded answers.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -10,30 +10,30 @@ use super::channel::{Channel, Events};
 use super::dump::{Dumper, SharedDumper};
 use super::message::{ERROR, HEADER, number};
 
-/// What is answered to requests of one kind: one after the other, the last one again and again.
+/// A fake kernel. If there are several answers to requests of a type, each is sent once, and the last one repeatedly.
 #[derive(Clone, Default)]
 pub(crate) struct Kernel(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
     answers: HashMap<u16, VecDeque<Vec<u8>>>,
-    /// The kinds that were asked for.
+    /// The types of all requests.
     asked: Vec<u16>,
-    /// What is queued of events.
+    /// The queued events.
     events: VecDeque<Result<Vec<u8>, Errno>>,
-    /// What comes into the queue when something of this kind is asked for.
+    /// The events to queue after a request of this type.
     meanwhile: HashMap<u16, VecDeque<Result<Vec<u8>, Errno>>>,
     subscribed: usize,
 }
 
 impl Kernel {
-    /// Answers requests of this kind so.
+    /// Adds an answer to requests of this type.
     pub(crate) fn answers(self, kind: u16, answer: &[u8]) -> Self {
         self.0.lock().unwrap().answers.entry(kind).or_default().push_back(answer.to_vec());
         self
     }
 
-    /// Answers requests of this kind with an error.
+    /// Adds an error as answer to requests of this type.
     pub(crate) fn refuses(self, kind: u16, errno: Errno) -> Self {
         self.answers(kind, &error(errno))
     }
@@ -43,29 +43,29 @@ impl Kernel {
         self.0.lock().unwrap().events.push_back(event);
     }
 
-    /// Queues an event once a request of this kind has been answered.
+    /// Queues an event when a request of this type is answered.
     pub(crate) fn reports_during(&self, kind: u16, event: Result<Vec<u8>, Errno>) {
         self.0.lock().unwrap().meanwhile.entry(kind).or_default().push_back(event);
     }
 
-    /// The kinds of requests since the last call.
+    /// The types of the requests since the last call.
     pub(crate) fn asked(&self) -> Vec<u16> {
         std::mem::take(&mut self.0.lock().unwrap().asked)
     }
 
-    /// How often somebody subscribed to events.
+    /// The number of subscriptions to events.
     pub(crate) fn subscribed(&self) -> usize {
         self.0.lock().unwrap().subscribed
     }
 
-    /// A channel to it.
+    /// A dumper that uses this kernel.
     pub(crate) fn dumper(&self) -> SharedDumper {
         let kernel = self.clone();
         let open = move || Ok(Box::new(Asking { kernel: kernel.clone(), answer: None }) as Box<dyn Channel>);
         SharedDumper::new(Dumper::with_channel(Box::new(open)))
     }
 
-    /// A socket for its events.
+    /// Subscribes to the events of this kernel.
     pub(crate) fn subscribe(&self) -> Box<super::link_table::Subscribe> {
         let kernel = self.clone();
         Box::new(move || {
@@ -102,7 +102,7 @@ impl Channel for Asking {
         let mut answer =
             if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }.unwrap();
         drop(state);
-        // A recorded answer bears the numbers of the request that was recorded with it.
+        // A recorded answer has the sequence number and the port of another request.
         let mut at = 0;
         while let (Some(length), Some(numbers)) =
             (number::<u32>(&answer, at), answer.get_mut(at + 8..at + 16))
@@ -138,7 +138,7 @@ pub(crate) fn message(kind: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The message of an error.
+/// An error message.
 pub(crate) fn error(errno: Errno) -> Vec<u8> {
     message(ERROR, 0, &(-(errno as i32)).to_ne_bytes())
 }

@@ -37,7 +37,7 @@ fn run(program: &mut Program, args: &[&str]) -> (Result<(), RunError>, Vec<Optio
 }
 
 #[test]
-fn lines_arrive_and_the_environment_is_bare() {
+fn lines_are_passed_on_and_the_environment_is_minimal() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     script(directory.path(), "echo \"$*\"; echo \"$LC_ALL:${LIBXO_OPTIONS-unset}\"; printf last");
     let (result, lines) = run(&mut program(directory.path().as_os_str()), &["-an", "-p", "tcp"]);

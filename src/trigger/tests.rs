@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 
 #[test]
-fn triggers_coalesce_and_the_pending_one_comes_before_the_end() {
+fn triggers_coalesce_and_a_pending_one_comes_before_the_end() {
     let triggers = Triggers::default();
     for _ in 0..1000 {
         triggers.gather();
@@ -15,7 +15,7 @@ fn triggers_coalesce_and_the_pending_one_comes_before_the_end() {
 }
 
 #[test]
-fn a_waiting_agent_is_woken() {
+fn a_trigger_wakes_a_waiting_agent() {
     let triggers = Arc::new(Triggers::default());
     let waker = Arc::clone(&triggers);
     let waiting = std::thread::spawn(move || triggers.next(None));
@@ -45,14 +45,14 @@ fn watched(input: &[u8]) -> (Event, bool) {
 }
 
 #[test]
-fn a_line_without_newline_is_no_trigger() {
+fn a_line_without_newline_is_not_a_trigger() {
     assert_eq!(watched(b""), (Event::End, true));
     assert_eq!(watched(b"x"), (Event::End, true));
     assert_eq!(watched(b"x\ny"), (Event::Gather, true));
 }
 
 #[test]
-fn the_timer_keeps_its_rhythm_and_forgets_missed_ticks() {
+fn the_timer_stays_aligned_and_skips_missed_ticks() {
     let start = Instant::now();
     let second = Duration::from_secs(1);
     let mut timer = Timer::new(second, start);

@@ -15,7 +15,7 @@ use telegraf_execd_network::netlink::dump::{Dumper, SharedDumper};
 
 #[test]
 #[ignore = "runs in the virtual machine of tests/kernel/run"]
-fn netlink_lists_what_ss_lists_and_what_was_made() {
+fn netlink_lists_what_ss_lists_and_every_created_socket() {
     if !namespace::enter() {
         return;
     }

@@ -53,7 +53,7 @@ const AS_TELEGRAF: &[(&str, u128)] = &[
 ];
 
 #[test]
-fn reads_as_telegraf_does() {
+fn parses_durations_as_telegraf_does() {
     for &(text, expected) in AS_TELEGRAF {
         assert_eq!(nanos(text), expected, "{text:?}");
     }
@@ -61,7 +61,7 @@ fn reads_as_telegraf_does() {
 }
 
 #[test]
-fn refuses_what_telegraf_refuses() {
+fn rejects_what_telegraf_rejects() {
     use DurationFault::{NoNumber, NoUnit, TooLong, UnknownUnit};
     for (text, expected) in [
         ("-", NoNumber),
@@ -101,7 +101,7 @@ fn refuses_what_telegraf_refuses() {
 
 /// Telegraf accepts these: as undefined, wrapped-around or negative values, or as numbers in Go's own notation.
 #[test]
-fn refuses_what_makes_no_sense_as_a_timeout() {
+fn rejects_durations_that_are_useless_as_a_timeout() {
     use DurationFault::{Negative, NoNumber, TooLong, UnknownUnit};
     for (text, expected) in [
         ("-1", Negative),
@@ -136,7 +136,7 @@ fn an_error_is_one_line_that_names_the_text_and_what_is_allowed() {
 }
 
 #[test]
-fn comes_from_toml_as_string_or_number() {
+fn is_read_from_a_string_or_a_number() {
     let read = |toml: &str| toml::from_str::<BTreeMap<String, GoDuration>>(toml);
     let durations = read("a = '1m30s'\nb = 5\nc = 2.5\nd = ''\ne = 1_000\nf = '3'").expect("good durations");
     let millis: Vec<u128> = durations.values().map(|duration| duration.0.as_millis()).collect();

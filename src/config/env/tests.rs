@@ -101,7 +101,7 @@ fn nesting_is_bounded() {
 }
 
 #[test]
-fn the_number_of_templates_on_a_line_is_not() {
+fn the_number_of_templates_per_line_is_not_limited() {
     assert_eq!(replaced(&"${U:-x}".repeat(5000)), "x".repeat(5000));
     assert_eq!(replaced(&"${A}$B_1".repeat(5000)), "vavb".repeat(5000));
 }

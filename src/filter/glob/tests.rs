@@ -81,7 +81,7 @@ const AS_GOBWAS: &[Case] = &[
 ];
 
 #[test]
-fn judges_as_gobwas_does() {
+fn matches_as_gobwas_does() {
     for (patterns, separators, matching, others) in AS_GOBWAS {
         let globs = globs(patterns, separators);
         for text in *matching {
@@ -124,7 +124,7 @@ fn an_empty_list_is_no_filter() {
 }
 
 #[test]
-fn names_what_is_wrong() {
+fn errors_name_the_cause() {
     assert_eq!(fault("["), GlobFault::UnclosedClass);
     assert_eq!(fault("a[b"), GlobFault::UnclosedClass);
     assert_eq!(fault("[!"), GlobFault::UnclosedClass);

@@ -77,7 +77,7 @@ fn remove(directory: &tempfile::TempDir, name: &str) {
 }
 
 #[test]
-fn an_unknown_source_is_refused() {
+fn an_unknown_source_is_an_error() {
     for name in ["", "FIRST", "x"] {
         let error = options(name).err().map(|error| (error.key, error.message));
         let expected = format!("unknown source \"{name}\"; allowed are auto, first, second, third");

@@ -4,7 +4,7 @@
 pub const COUNTERS: [&str; 8] =
     ["bytes_sent", "bytes_recv", "packets_sent", "packets_recv", "err_in", "err_out", "drop_in", "drop_out"];
 
-/// A counter, by its place in [`COUNTERS`].
+/// A counter; its number is its index in [`COUNTERS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
     /// Bytes sent.
@@ -15,31 +15,31 @@ pub enum Counter {
     PacketsSent,
     /// Packets received.
     PacketsRecv,
-    /// Errors of input.
+    /// Receive errors.
     ErrIn,
-    /// Errors of output.
+    /// Transmit errors.
     ErrOut,
-    /// Packets received and dropped.
+    /// Received packets that were dropped.
     DropIn,
-    /// Packets to be sent and dropped.
+    /// Outgoing packets that were dropped.
     DropOut,
 }
 
 impl Counter {
-    /// The place in [`COUNTERS`].
+    /// The index in [`COUNTERS`].
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
     }
 }
 
-/// The value of each of [`COUNTERS`], since the interface came to be. What the source does not know is `None`: it is
-/// left out, never 0.
+/// The value of each of [`COUNTERS`] since the interface was created. A counter that the source does not know is `None`
+/// and not written.
 pub type Counters = [Option<u64>; COUNTERS.len()];
 
-/// The counters of an interface of Linux. `drop_in` is a sum: see `dropped`.
+/// The counters of an interface on Linux. `drop_in` is the sum that `dropped` returns.
 #[must_use]
-pub(super) fn of_statistics(get: impl Fn(Statistic) -> Option<u64>, drop_in: Option<u64>) -> Counters {
+pub(super) fn from_statistics(get: impl Fn(Statistic) -> Option<u64>, drop_in: Option<u64>) -> Counters {
     [
         get(Statistic::TX_BYTES),
         get(Statistic::RX_BYTES),
@@ -52,7 +52,8 @@ pub(super) fn of_statistics(get: impl Fn(Statistic) -> Option<u64>, drop_in: Opt
     ]
 }
 
-/// What `/proc/net/dev` shows as dropped: also those packets that the device had no room for. It runs over as there.
+/// The received packets that `/proc/net/dev` shows as dropped, which include those that the device had no room for. The
+/// sum wraps, as it does there.
 ///
 /// Source: `dev_seq_printf_stats` in the kernel's `net/core/net-procfs.c`.
 #[cfg(target_os = "linux")]
@@ -61,9 +62,9 @@ pub(super) fn dropped(get: impl Fn(Statistic) -> Option<u64>) -> Option<u64> {
     Some(get(Statistic::RX_DROPPED)?.wrapping_add(get(Statistic::RX_MISSED_ERRORS)?))
 }
 
-/// A counter of the kernel's `struct rtnl_link_stats64`, by its place there.
+/// A counter of the kernel's `struct rtnl_link_stats64`, by its index there.
 ///
-/// Source: `include/uapi/linux/if_link.h`, which explains each.
+/// Source: `include/uapi/linux/if_link.h`, which documents each counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Statistic(pub usize);
 
@@ -86,14 +87,14 @@ impl Statistic {
     pub(super) const RX_COMPRESSED: Self = Self(21);
     pub(super) const TX_COMPRESSED: Self = Self(22);
 
-    /// The kernel's name of it.
+    /// The kernel's name for it.
     #[must_use]
     pub fn name(self) -> &'static str {
         STATISTICS.get(self.0).copied().unwrap_or_default()
     }
 }
 
-/// The kernel's names of the counters of `struct rtnl_link_stats64`, in its order.
+/// The names of the members of `struct rtnl_link_stats64`, in its order.
 pub const STATISTICS: [&str; 25] = [
     "rx_packets",
     "tx_packets",

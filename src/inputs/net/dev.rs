@@ -6,7 +6,7 @@ use crate::inputs::net::counters::{self, COUNTERS, Counters, STATISTICS, Statist
 use crate::inputs::source::Skipped;
 use crate::number::parse_decimal;
 
-/// The table of interfaces. Counters are found by the names of their columns.
+/// Parses the table of interfaces. Counters are found by the names of their columns.
 #[derive(Debug, Default)]
 pub struct Devices {
     columns: Option<Columns>,
@@ -24,22 +24,21 @@ pub struct Device<'a> {
 }
 
 impl Device<'_> {
-    /// Its counters.
+    /// The counters that are always written.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        counters::of_statistics(|statistic| self.statistic(statistic), self.drop_in)
+        counters::from_statistics(|statistic| self.statistic(statistic), self.drop_in)
     }
 
-    /// A counter that has a column of its own.
+    /// A counter of `struct rtnl_link_stats64`; `None` if the table has no column with this counter alone.
     #[must_use]
-    pub fn statistic(&self, Statistic(place): Statistic) -> Option<u64> {
-        self.statistics.get(place).copied().flatten()
+    pub fn statistic(&self, Statistic(index): Statistic) -> Option<u64> {
+        self.statistics.get(index).copied().flatten()
     }
 }
 
 impl Devices {
-    /// Takes the next line; `None` is one too long to be the kernel's. Returns the interface that it describes, if it
-    /// describes one.
+    /// Parses the next line; `None` stands for a line over the limit. Returns the interface in it, if there is one.
     pub fn line<'a>(&mut self, line: Option<&'a [u8]>) -> Option<Device<'a>> {
         self.lines += 1;
         let text = line.unwrap_or(crate::lines::TOO_LONG);
@@ -47,7 +46,7 @@ impl Devices {
             return None;
         }
         let Some(columns) = &self.columns else {
-            self.columns = line.and_then(Columns::of_header);
+            self.columns = line.and_then(Columns::from_header);
             return None;
         };
         let device = line.and_then(|line| columns.device(line));
@@ -57,7 +56,7 @@ impl Devices {
         device
     }
 
-    /// The lines that were skipped; `None` where there was no header: then this is no table of interfaces.
+    /// The lines that were skipped; `None` if no header was found, so that this is not a table of interfaces.
     #[must_use]
     pub fn finish(self) -> Option<Skipped> {
         self.columns.map(|_| self.skipped)
@@ -68,9 +67,9 @@ impl Devices {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     Statistic(Statistic),
-    /// Received packets that were dropped, as a sum, see `counters::dropped`.
+    /// Received packets that were dropped: a sum, see `counters::dropped`.
     DropIn,
-    /// A sum, or something that this program does not know.
+    /// Another sum, or an unknown column.
     Other,
 }
 
@@ -102,7 +101,7 @@ impl Column {
     }
 }
 
-/// The columns without which a table is none of interfaces: those of the counters that are always written.
+/// The columns that a table of interfaces must have: those of the counters that are always written.
 const REQUIRED: [Column; COUNTERS.len()] = [
     Column::Statistic(Statistic::RX_BYTES),
     Column::Statistic(Statistic::RX_PACKETS),
@@ -114,21 +113,21 @@ const REQUIRED: [Column; COUNTERS.len()] = [
     Column::Statistic(Statistic::TX_DROPPED),
 ];
 
-/// The columns behind the colon.
+/// The columns after the colon.
 #[derive(Debug)]
 struct Columns(Vec<Column>);
 
 impl Columns {
-    /// The columns, from ` face |bytes packets ...|bytes packets ...`.
-    fn of_header(line: &[u8]) -> Option<Self> {
+    /// Parses ` face |bytes packets ...|bytes packets ...`.
+    fn from_header(line: &[u8]) -> Option<Self> {
         let mut parts = line.split(|byte| *byte == b'|').skip(1);
         let mut columns: Vec<_> = words(parts.next()?).map(Column::received).collect();
         columns.extend(words(parts.next()?).map(Column::sent));
         REQUIRED.iter().all(|column| columns.contains(column)).then_some(Self(columns))
     }
 
-    /// Splits at the last colon: an alias' name (`eth0:1`) has one of its own. A line with fewer values than the
-    /// header has columns was cut, perhaps in the middle of a number.
+    /// Splits the line at the last colon, since the name of an alias (`eth0:1`) contains one. A line with fewer values
+    /// than the header has columns was truncated, perhaps in the middle of a number, and is malformed.
     fn device<'a>(&self, line: &'a [u8]) -> Option<Device<'a>> {
         let colon = memchr::memrchr(b':', line)?;
         let name = line.get(..colon)?.trim_ascii();
@@ -139,7 +138,7 @@ impl Columns {
             let value =
                 if REQUIRED.contains(column) { Some(parse_decimal(value)?) } else { parse_decimal(value) };
             match column {
-                Column::Statistic(Statistic(place)) => *device.statistics.get_mut(*place)? = value,
+                Column::Statistic(Statistic(index)) => *device.statistics.get_mut(*index)? = value,
                 Column::DropIn => device.drop_in = value,
                 Column::Other => {}
             }

@@ -2,28 +2,27 @@
 
 use crate::filter::glob::Globs;
 
-/// What an entry begins with whose kinds are not written.
+/// The prefix of an entry that excludes kinds.
 const NOT: char = '!';
 
-/// A selection by kind.
+/// Selects interfaces by kind.
 #[derive(Debug)]
 pub(super) struct Kinds {
-    /// One of these; `None`: any, and those without a kind.
-    wanted: Option<Globs>,
-    /// None of these.
-    unwanted: Option<Globs>,
+    /// The kinds to write; `None` for all, including interfaces without a kind.
+    included: Option<Globs>,
+    excluded: Option<Globs>,
 }
 
 impl Kinds {
-    /// Compiles the entries; `None` where there are none.
+    /// Compiles the entries of the option; `None` if it is empty.
     ///
     /// # Errors
-    /// The first entry that is no glob, or empty.
-    pub(super) fn of_option(entries: &[String]) -> Result<Option<Self>, String> {
+    /// If an entry is empty or an invalid glob.
+    pub(super) fn from_option(entries: &[String]) -> Result<Option<Self>, String> {
         if entries.is_empty() {
             return Ok(None);
         }
-        let (unwanted, wanted): (Vec<&str>, Vec<&str>) =
+        let (excluded, included): (Vec<&str>, Vec<&str>) =
             entries.iter().map(String::as_str).partition(|entry| entry.starts_with(NOT));
         let compile = |globs: Vec<&str>| {
             let globs: Vec<String> = globs.into_iter().map(str::to_owned).collect();
@@ -32,15 +31,15 @@ impl Kinds {
             }
             Globs::compile(&globs, "").map_err(|error| error.to_string())
         };
-        let unwanted = unwanted.into_iter().map(|entry| entry.strip_prefix(NOT).unwrap_or(entry)).collect();
-        Ok(Some(Self { wanted: compile(wanted)?, unwanted: compile(unwanted)? }))
+        let excluded = excluded.into_iter().map(|entry| entry.strip_prefix(NOT).unwrap_or(entry)).collect();
+        Ok(Some(Self { included: compile(included)?, excluded: compile(excluded)? }))
     }
 
-    /// Whether an interface of this kind is written. One without a kind has the empty one.
+    /// Whether an interface of this kind is written. The kind is empty if the interface has none.
     pub(super) fn matches(&self, kind: &[u8]) -> bool {
         let kind = String::from_utf8_lossy(kind);
-        self.wanted.as_ref().is_none_or(|globs| globs.matches(&kind))
-            && !self.unwanted.as_ref().is_some_and(|globs| globs.matches(&kind))
+        self.included.as_ref().is_none_or(|globs| globs.matches(&kind))
+            && !self.excluded.as_ref().is_some_and(|globs| globs.matches(&kind))
     }
 }
 
@@ -49,7 +48,7 @@ mod tests {
     use super::*;
 
     fn kinds(entries: &[&str]) -> Result<Option<Kinds>, String> {
-        Kinds::of_option(&entries.iter().map(|&entry| entry.to_owned()).collect::<Vec<_>>())
+        Kinds::from_option(&entries.iter().map(|&entry| entry.to_owned()).collect::<Vec<_>>())
     }
 
     fn selected(entries: &[&str]) -> Vec<&'static str> {
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_select_or_reject() {
+    fn entries_include_or_exclude() {
         assert_eq!(selected(&["!veth", "!bridge"]), ["physical", "vlan", ""]);
         assert_eq!(selected(&["physical", "v*"]), ["veth", "physical", "vlan"]);
         assert_eq!(selected(&["v*", "!veth"]), ["vlan"]);
@@ -69,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_named() {
+    fn invalid_entries_are_errors() {
         assert!(kinds(&["!"]).unwrap_err().contains("\"!veth\""));
         assert!(kinds(&[""]).is_err());
         assert!(kinds(&["![a"]).unwrap_err().starts_with("glob \"[a\": "));

@@ -1,4 +1,4 @@
-//! A metric per interface: which are written, and with what.
+//! Selects interfaces, and writes a metric for each.
 
 use std::time::Instant;
 
@@ -9,9 +9,9 @@ use super::source::{Extra, Interface, Query};
 use crate::filter::glob::Globs;
 use crate::metric::{Metric, Value};
 
-/// Chooses interfaces and makes metrics of them.
+/// Which interfaces are written, and with which fields and tags.
 pub(super) struct Lines {
-    /// `None`: every interface that is up and no loopback.
+    /// `None` for every interface that is up and not loopback.
     interfaces: Option<Globs>,
     kinds: Option<Kinds>,
     fields: Vec<(&'static str, ExtraField)>,
@@ -19,7 +19,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Writes the interfaces that `interfaces` and `kinds` select, with further `fields` and `tags` (sorted by name).
+    /// Writes the interfaces that `interfaces` and `kinds` select, with extra `fields` and `tags` (sorted by name).
     pub(super) fn new(
         interfaces: Option<Globs>,
         kinds: Option<Kinds>,
@@ -29,26 +29,25 @@ impl Lines {
         Self { interfaces, kinds, fields, tags }
     }
 
-    /// What to ask a source.
+    /// What a source has to read.
     pub(super) fn query(&self, deadline: Instant) -> Query {
         let aliases = self.tags.iter().any(|(_, tag)| *tag == ExtraTag::IfAlias);
         let statistics = self.fields.iter().any(|(_, field)| matches!(field, ExtraField::Statistic(_)));
         Query { only_up: self.interfaces.is_none(), aliases, statistics, deadline }
     }
 
-    /// Makes the metric of an interface, if it is wanted; whether it is.
+    /// Writes the metric of an interface, if it is selected. Returns whether it is.
     pub(super) fn write(&self, interface: &dyn Interface, each: &mut dyn FnMut(&Metric<'_>)) -> bool {
-        if !self.is_wanted(interface) {
+        if !self.is_selected(interface) {
             return false;
         }
         let mut fields = [("", Value::Signed(0)); COUNTERS.len() + 1];
         let mut used = 0;
         let counters = COUNTERS.into_iter().zip(interface.counters());
         let known = counters.filter_map(|(name, counter)| Some((name, Value::Unsigned(counter?))));
-        for (place, field) in
-            fields.iter_mut().zip(known.chain([("speed", Value::Signed(interface.speed()))]))
+        for (slot, field) in fields.iter_mut().zip(known.chain([("speed", Value::Signed(interface.speed()))]))
         {
-            *place = field;
+            *slot = field;
             used += 1;
         }
         let tags = [("interface", interface.name())];
@@ -60,7 +59,7 @@ impl Lines {
         true
     }
 
-    /// With what is asked for beyond that.
+    /// Writes a metric that also has the extra fields and tags.
     fn write_extra(
         &self,
         interface: &dyn Interface,
@@ -82,11 +81,11 @@ impl Lines {
         each(&Metric { name: "net", tags: &tags, fields: &fields });
     }
 
-    /// The name is looked at first, since it costs nothing; the kind last.
-    fn is_wanted(&self, interface: &dyn Interface) -> bool {
+    /// Compares the name first, since it is known without reading anything, and the kind last.
+    fn is_selected(&self, interface: &dyn Interface) -> bool {
         let named = match &self.interfaces {
             Some(globs) => globs.matches(&String::from_utf8_lossy(interface.name())),
-            // Where it is not known, every interface counts as up.
+            // An interface with an unknown status counts as up.
             None => interface.status().is_none_or(|status| status.up && !status.loopback),
         };
         named && self.kinds.as_ref().is_none_or(|kinds| kinds.matches(&interface.tag(ExtraTag::Kind)))

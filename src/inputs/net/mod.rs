@@ -1,4 +1,4 @@
-//! `inputs.net`: a metric per interface, and one with the system's protocol statistics.
+//! `inputs.net`: one metric per interface, and one with the protocol statistics of the system.
 
 pub mod counters;
 pub mod dev;
@@ -37,7 +37,7 @@ use protocols::{ProtocolCounters, ProtocolFile};
 use source::{Capabilities, Source};
 use sources::SOURCES;
 
-/// Why a source is passed over that does not read below `HOST_PROC`.
+/// Why `auto` skips a source that does not read below `HOST_PROC`.
 const OTHER_NETWORK: &str = "does not see the network of HOST_PROC";
 
 /// The input.
@@ -48,28 +48,28 @@ struct Net {
     protocols: Vec<ProtocolFile>,
     timeout: Duration,
     choice: Choice<dyn Source, Capabilities>,
-    /// The source in use, or the last one.
+    /// The name and capabilities of the source that was used last.
     last: Option<(&'static str, Capabilities)>,
-    /// The source that was last said to be read.
+    /// The source that was last named in the log.
     announced: Option<&'static str>,
-    /// What is gathered, for a reader.
-    what: String,
+    /// A description of what is gathered, for `--check`.
+    description: String,
     internal: Option<Internal>,
 }
 
-/// What the plugin writes of its own work.
+/// The state of the metric `internal_net`.
 struct Internal {
     alias: String,
-    /// How much has failed since the start.
+    /// The number of errors since the start.
     errors: u64,
 }
 
-/// Makes the input from its section.
+/// Creates the input from its section.
 ///
 /// # Errors
-/// When an option's value is not allowed.
+/// If an option has an invalid value.
 pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
-    let settings = Settings::of_section(section)?;
+    let settings = Settings::from_section(section)?;
     let SourceOptions { named, timeout, platform } = settings.source;
     let context = Context { environment: environment.clone(), platform };
     let needs_kinds = settings.kinds.is_some();
@@ -89,7 +89,7 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
         choice: Choice::new(SOURCES.iter().collect(), named, Box::new(lacks), context),
         last: named.map(|named| (named.name, named.capabilities)),
         announced: None,
-        what: settings.what,
+        description: settings.description,
         internal,
     }))
 }
@@ -106,12 +106,12 @@ impl Input for Net {
     fn describe(&self) -> Vec<Part> {
         let chosen = self.choice.would_choose();
         let source = chosen.map(|chosen| chosen.name).map_err(|error| error.to_string());
-        vec![Part { source, what: self.what.clone() }]
+        vec![Part { source, what: self.description.clone() }]
     }
 }
 
 impl Net {
-    /// Writes the interfaces; how many. Where the source turns out not to work here, the next one is read at once.
+    /// Writes the interfaces and returns how many. If the source turns out to be unavailable, the next one is read at once.
     fn interfaces(&mut self, start: Instant, accumulator: &mut Accumulator<'_>) -> u64 {
         let mut attempts = SOURCES.len();
         loop {
@@ -146,7 +146,7 @@ impl Net {
         let name = chosen.registration.name;
         self.last = Some((name, chosen.registration.capabilities));
         if let Some(mut instead_of) = chosen.instead_of.take() {
-            // That HOST_PROC leaves but one source is no news.
+            // HOST_PROC always leaves only one source: not worth a message.
             instead_of.retain(|why| !why.ends_with(OTHER_NETWORK));
             let is_news = self.announced.map_or(!instead_of.is_empty(), |announced| announced != name);
             if is_news {
@@ -191,7 +191,7 @@ impl Net {
         }
     }
 
-    /// Writes the protocol statistics, where the system that is asked has such files.
+    /// Writes the protocol statistics, if the source is for a system that has such files.
     fn protocols(&self, accumulator: &mut Accumulator<'_>) {
         let has_files = self.last.map_or(cfg!(target_os = "linux"), |(_, can)| can.protocols);
         if self.protocols.is_empty() || !has_files {
@@ -207,7 +207,7 @@ impl Net {
         accumulator.add(&Metric { name: "net", tags: &[("interface", b"all")], fields: &fields });
     }
 
-    /// Writes what the plugin knows of its own work.
+    /// Writes the metric about the plugin itself.
     fn internal(&self, start: Instant, interfaces: u64, accumulator: &mut Accumulator<'_>) {
         let Some(internal) = &self.internal else { return };
         let time = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);

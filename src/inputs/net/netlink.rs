@@ -1,11 +1,11 @@
-//! The source `netlink`: the kernel itself, without a file and without privilege.
+//! The source `netlink`: asks the kernel directly, without reading files and without privilege.
 //!
-//! Three answers make an interface: its counters, its speed, and its name and the rest from the table of links. All
-//! three tell devices apart by their index, so that a rename in between does no harm. An index can go on to another
-//! device, though: one that was given to it by hand, or that comes from another namespace. So the table is brought up to
-//! date last, and what was said of an index whose device went meanwhile is asked again.
+//! An interface is put together from three answers: its counters, its speed, and its name and other properties from the
+//! table of links. All three identify a device by its index, so a rename between two answers does no harm. An index can
+//! be reused, however: by a device that was created with this index, or was moved here from another namespace. So the
+//! table is updated last, and if the device of an index was removed meanwhile, everything is requested again.
 //!
-//! Everything is as in the files that the source `procfs` reads.
+//! All values are the same as in the files that the source `procfs` reads.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -29,69 +29,69 @@ use crate::netlink::links::{self, Link};
 use crate::netlink::stats::{self, Statistics};
 use crate::os_error;
 
-/// What netlink can do.
+/// The capabilities of this source.
 pub(super) const CAPABILITIES: Capabilities =
     Capabilities { kinds: true, protocols: true, other_network: false };
 
-/// How long the kernel may take to answer whether it lists interfaces at all.
+/// The timeout of the probe.
 const PROBE: Duration = Duration::from_secs(1);
-/// How often everything is asked in a row where devices change meanwhile.
+/// How often everything is requested in a row if devices change meanwhile.
 const ATTEMPTS: u32 = 8;
 
-/// [`stats::list`], or what stands in for it.
+/// [`stats::list`] or [`links::list_statistics`].
 type ListStatistics =
     fn(&SharedDumper, Instant, &mut dyn FnMut(u32, Statistics<'_>)) -> Result<bool, DumpError>;
 
-/// The states of RFC 2863, by their number, as sysfs prints them (`operstates` in the kernel's `net/core/net-sysfs.c`).
+/// The names of the operational states, as sysfs prints them (`operstates` in the kernel's `net/core/net-sysfs.c`).
 const OPER_STATES: [&str; 7] =
     ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
 
-/// The kernel's tables of interfaces.
+/// The source, with buffers that are reused by the next gather.
 pub(super) struct Netlink {
     environment: Environment,
     /// The counters of each device, in the order of the kernel's answer.
-    counted: Vec<Counted>,
-    /// All that the kernel counts, where it is asked for: one device after the other.
+    counters: Vec<DeviceCounters>,
+    /// The `struct rtnl_link_stats64` of every device, if extra fields need it.
     statistics: Vec<u8>,
-    /// Of each device whose driver says something, sorted.
+    /// The link mode of each device that has one, sorted by index.
     modes: Vec<(u32, LinkMode)>,
-    /// Whether `modes` lacks devices, whose speeds are then read in sysfs.
+    /// Whether devices are missing in `modes`. Their speeds are read from sysfs.
     modes_are_partial: bool,
     counters_from: CountersFrom,
     speeds_from: SpeedsFrom,
     diagnostics: Vec<Diagnostic>,
 }
 
-/// The counters of a device. Small, as there may be thousands, and none of them is in a cache at the next gather.
-struct Counted {
+/// The counters of a device. Kept small, since there may be thousands of devices and every gather starts with cold caches.
+struct DeviceCounters {
     index: u32,
     counters: [u64; COUNTERS.len()],
-    /// The place of all of them in `statistics`.
-    place: Range<usize>,
+    /// The range of `statistics` that belongs to this device.
+    statistics: Range<usize>,
 }
 
-/// Which message has the counters.
+/// The request that returns the counters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CountersFrom {
     GetStats,
     GetLink,
 }
 
-/// Where the speeds are.
+/// Where the speeds are read from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SpeedsFrom {
     Unknown,
-    /// In messages of the family that has this number.
+    /// From ethtool messages. The family has this number.
     Family(u16),
     Sysfs,
 }
 
 impl Netlink {
-    /// A source that asks the kernel through the sockets of `environment`.
+    /// Creates a source that uses the netlink sockets of `environment`.
     pub(super) fn new(environment: Environment) -> Self {
         Self {
             environment,
-            counted: Vec::new(),
+            counters: Vec::new(),
             statistics: Vec::new(),
             modes: Vec::new(),
             modes_are_partial: false,
@@ -105,10 +105,10 @@ impl Netlink {
         self.diagnostics.push(Diagnostic { level: Level::Debug, key, text });
     }
 
-    /// Asks for the counters. Returns whether devices came or went meanwhile, so that some may be missing.
-    fn ask_counters(&mut self, query: &Query) -> Result<bool, DumpError> {
+    /// Requests the counters. Returns whether the list of devices changed meanwhile, so that some may be missing.
+    fn request_counters(&mut self, query: &Query) -> Result<bool, DumpError> {
         if self.counters_from == CountersFrom::GetStats {
-            let outcome = self.take_counters(stats::list, query);
+            let outcome = self.read_counters(stats::list, query);
             if outcome != Err(DumpError::Refused(Errno::EOPNOTSUPP)) {
                 return outcome;
             }
@@ -117,30 +117,30 @@ impl Netlink {
                 "netlink: this kernel (before 4.7) has no RTM_GETSTATS; taking the counters from RTM_GETLINK";
             self.debug("netlink: counters", String::from(text));
         }
-        self.take_counters(links::list_statistics, query)
+        self.read_counters(links::list_statistics, query)
     }
 
-    fn take_counters(&mut self, list: ListStatistics, query: &Query) -> Result<bool, DumpError> {
-        let Self { environment, counted, statistics, .. } = self;
-        counted.clear();
+    fn read_counters(&mut self, list: ListStatistics, query: &Query) -> Result<bool, DumpError> {
+        let Self { environment, counters: devices, statistics, .. } = self;
+        devices.clear();
         statistics.clear();
         let mut malformed = false;
         let interrupted = list(&environment.route, query.deadline, &mut |index, all| {
-            let get = |Statistic(place)| all.get(place);
-            let counters = counters::of_statistics(get, counters::dropped(get));
+            let get = |Statistic(index)| all.get(index);
+            let counters = counters::from_statistics(get, counters::dropped(get));
             malformed |= counters.contains(&None);
             let start = statistics.len();
             if query.statistics {
                 statistics.extend_from_slice(all.bytes());
             }
             let counters = counters.map(Option::unwrap_or_default);
-            counted.push(Counted { index, counters, place: start..statistics.len() });
+            devices.push(DeviceCounters { index, counters, statistics: start..statistics.len() });
         })?;
         if malformed { Err(DumpError::Malformed) } else { Ok(interrupted) }
     }
 
-    /// Asks for the speeds. Those that are not to be had this way are read in sysfs.
-    fn ask_speeds(&mut self, deadline: Instant) {
+    /// Requests the speeds. If the kernel does not support that, or a driver fails, they are read from sysfs.
+    fn request_speeds(&mut self, deadline: Instant) {
         self.modes.clear();
         self.modes_are_partial = true;
         if self.speeds_from == SpeedsFrom::Sysfs {
@@ -162,21 +162,21 @@ impl Netlink {
             Ok(()) => self.modes_are_partial = false,
             Err(DumpError::Refused(Errno::ENOENT | Errno::EOPNOTSUPP)) => {
                 self.speeds_from = SpeedsFrom::Sysfs;
-                let text = "netlink: this kernel (before 5.6) has no ethtool messages; reading speeds in";
+                let text = "netlink: this kernel (before 5.6) has no ethtool messages; reading speeds from";
                 let text = format!("{text} {}", self.environment.host.class_net().display());
                 self.debug("netlink: speeds", text);
             }
-            // What takes so long takes longer in sysfs.
+            // sysfs asks the same drivers and would be even slower.
             Err(error @ DumpError::TimedOut) => {
                 self.modes_are_partial = false;
                 let text = format!("netlink: no speeds of some interfaces: {error}");
                 self.diagnostics.push(Diagnostic { level: Level::Warn, key: "netlink: some speeds", text });
             }
-            // One device whose driver fails ends the answer.
+            // A single failing driver ends the whole answer.
             Err(error) => {
                 let directory = self.environment.host.class_net();
                 let text = format!(
-                    "netlink: no speeds of some interfaces: {error}; reading them in {}",
+                    "netlink: no speeds of some interfaces: {error}; reading them from {}",
                     directory.display()
                 );
                 self.debug("netlink: some speeds", text);
@@ -184,25 +184,26 @@ impl Netlink {
         }
     }
 
-    /// Asks for everything, until the answers are sure to be of the same devices. Returns those of which they are not.
-    fn ask(&mut self, table: &mut LinkTable, query: &Query) -> Result<BTreeSet<u32>, DumpError> {
-        // An alias that is given to an interface that is down is not reported.
+    /// Requests everything, again and again until no index was reused meanwhile. Returns the indexes for which the
+    /// answers may be about different devices.
+    fn request_all(&mut self, table: &mut LinkTable, query: &Query) -> Result<BTreeSet<u32>, DumpError> {
+        // The kernel does not report a new alias of an interface that is down.
         if query.aliases && !query.only_up {
-            table.forget();
+            table.invalidate();
         }
         let mut attempts = ATTEMPTS;
         loop {
             table.refresh(query.deadline)?;
-            let interrupted = self.ask_counters(query)?;
-            self.ask_speeds(query.deadline);
-            let gone = table.follow();
+            let interrupted = self.request_counters(query)?;
+            self.request_speeds(query.deadline);
+            let removed = table.update();
             attempts -= 1;
             let is_last = attempts == 0 || Instant::now() >= query.deadline;
-            match gone {
-                Some(gone) if is_last => return Ok(gone),
+            match removed {
+                Some(removed) if is_last => return Ok(removed),
                 None if is_last => return Err(DumpError::QueueFull),
-                Some(gone) if !interrupted && gone.iter().all(|index| table.get(*index).is_none()) => {
-                    return Ok(gone);
+                Some(removed) if !interrupted && removed.iter().all(|index| table.get(*index).is_none()) => {
+                    return Ok(removed);
                 }
                 _ => {}
             }
@@ -210,7 +211,7 @@ impl Netlink {
     }
 }
 
-/// Whether the kernel lists interfaces to this process.
+/// Checks whether this process may list interfaces.
 pub(super) fn probe(environment: &Environment) -> Result<(), Cause> {
     links::probe(&environment.route, Instant::now() + PROBE).map_err(|error| cannot_list(&error))
 }
@@ -241,23 +242,23 @@ impl Source for Netlink {
     ) -> Result<Vec<Diagnostic>, SourceError> {
         let links = self.environment.links.clone();
         let mut table = links.lock();
-        let changed = self.ask(&mut table, query).map_err(source_error)?;
+        let removed = self.request_all(&mut table, query).map_err(source_error)?;
         let class_net = OnceCell::new();
-        for counted in &self.counted {
-            let index = counted.index;
-            let Some(link) = table.get(index).filter(|_| !changed.contains(&index)) else { continue };
+        for counters in &self.counters {
+            let index = counters.index;
+            let Some(link) = table.get(index).filter(|_| !removed.contains(&index)) else { continue };
             let mode = self.modes.binary_search_by_key(&index, |(index, _)| *index);
             let mode = mode.ok().and_then(|place| self.modes.get(place)).map(|(_, mode)| *mode);
             let (source, table, class_net) = (&*self, &*table, &class_net);
-            each(&NetlinkInterface { counted, link, mode, table, source, class_net });
+            each(&NetlinkInterface { counters, link, mode, table, source, class_net });
         }
         Ok(std::mem::take(&mut self.diagnostics))
     }
 }
 
-/// A device with its counters.
+/// A device, with its part of each answer.
 struct NetlinkInterface<'a> {
-    counted: &'a Counted,
+    counters: &'a DeviceCounters,
     link: &'a Link,
     mode: Option<LinkMode>,
     table: &'a LinkTable,
@@ -266,21 +267,21 @@ struct NetlinkInterface<'a> {
 }
 
 impl NetlinkInterface<'_> {
-    fn statistic(&self, Statistic(place): Statistic) -> Option<u64> {
-        Statistics::new(self.source.statistics.get(self.counted.place.clone())?).get(place)
+    fn statistic(&self, Statistic(index): Statistic) -> Option<u64> {
+        Statistics::new(self.source.statistics.get(self.counters.statistics.clone())?).get(index)
     }
 
     fn class_net(&self) -> &ClassNet {
         self.class_net.get_or_init(|| ClassNet::open(&self.source.environment.host.class_net()))
     }
 
-    /// What its driver says of its link. sysfs asks the driver only where the interface is up.
+    /// Speed and duplex, only while the interface is up: sysfs does not have them otherwise.
     fn mode(&self) -> Option<LinkMode> {
         self.mode.filter(|_| self.link.is_up())
     }
 
-    /// Whether sysfs is to be asked what the driver says.
-    fn is_mode_in_sysfs(&self) -> bool {
+    /// Whether speed and duplex have to be read from sysfs.
+    fn needs_sysfs_mode(&self) -> bool {
         self.mode.is_none() && self.source.modes_are_partial && self.link.is_up()
     }
 }
@@ -291,7 +292,7 @@ impl Interface for NetlinkInterface<'_> {
     }
 
     fn counters(&self) -> Counters {
-        self.counted.counters.map(Some)
+        self.counters.counters.map(Some)
     }
 
     fn status(&self) -> Option<Status> {
@@ -299,10 +300,10 @@ impl Interface for NetlinkInterface<'_> {
     }
 
     fn speed(&self) -> i64 {
-        if self.is_mode_in_sysfs() {
+        if self.needs_sysfs_mode() {
             return self.class_net().speed(self.name());
         }
-        // sysfs prints it as a signed number.
+        // Signed, as sysfs prints it.
         self.mode().map_or(-1, |mode| mode.speed.cast_signed().into())
     }
 
@@ -317,8 +318,8 @@ impl Interface for NetlinkInterface<'_> {
             ExtraField::CarrierChanges => number(link.carrier_changes),
             ExtraField::Mtu => number(link.mtu),
             ExtraField::TxQueueLen => number(link.tx_queue_len),
-            ExtraField::IfIndex => number(Some(self.counted.index)),
-            ExtraField::Duplex if self.is_mode_in_sysfs() => {
+            ExtraField::IfIndex => number(Some(self.counters.index)),
+            ExtraField::Duplex if self.needs_sysfs_mode() => {
                 Some(self.class_net().text(self.name(), "duplex"))
                     .filter(|text| !text.is_empty())
                     .map(Extra::Text)
@@ -340,9 +341,9 @@ impl Interface for NetlinkInterface<'_> {
             ExtraTag::IfAlias => self.link.alias.clone(),
             ExtraTag::Kind if !self.link.kind.is_empty() => self.link.kind.clone(),
             ExtraTag::Kind => {
-                // Older kernels say nothing of buses.
+                // Older kernels do not report whether a device is on a bus.
                 let is_on_bus = self.link.on_bus
-                    || (!self.table.tells_buses() && self.class_net().is_on_bus(self.name()));
+                    || (!self.table.reports_buses() && self.class_net().is_on_bus(self.name()));
                 if is_on_bus { b"physical".to_vec() } else { Vec::new() }
             }
             ExtraTag::Master => {

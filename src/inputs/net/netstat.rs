@@ -1,12 +1,12 @@
-//! Interfaces from netstat(1), on FreeBSD, OpenBSD, NetBSD and macOS.
+//! The source `netstat`: runs netstat(1) of FreeBSD, OpenBSD, NetBSD or macOS.
 //!
-//! OpenBSD and NetBSD print bytes, drops and errors in runs of their own, which are put together by the interfaces'
-//! names. A run that fails is an error of the gather and costs the fields that it alone gives; an
-//! interface that only some runs list (it came or went meanwhile) keeps what those say.
+//! OpenBSD and NetBSD need a separate run for bytes, for drops and for errors. Their rows are joined by the names of the
+//! interfaces. If a run fails, the gather has an error, and the fields that only this run prints are missing. An
+//! interface that not all runs list, because it was created or removed meanwhile, has the fields of those that do.
 //!
-//! What a release does not print is left out: the input drops of macOS, the drops of NetBSD where it has one column
-//! for both ways (those of the output) or none. NetBSD up to 10 prints 0 for output drops when it reads them through
-//! sysctl, which cannot be told from none.
+//! Counters that a release does not print are not written: the input drops on macOS, and drops on NetBSD releases that
+//! have a single drop column (which counts output drops) or none. NetBSD up to 10 prints 0 for output drops if it reads
+//! them through sysctl, which looks the same as no drops.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -29,26 +29,26 @@ pub mod table;
 
 use table::{Details, Links, Row, Table};
 
-/// What netstat can tell.
+/// The capabilities of this source.
 pub(super) const CAPABILITIES: Capabilities =
     Capabilities { kinds: false, protocols: false, other_network: false };
 
-/// The most that one run may print, in bytes: some 100,000 interfaces.
+/// The limit for the output of one run, in bytes. Enough for 100,000 interfaces.
 const LIMIT: u64 = 16 * 1024 * 1024;
 
-/// What a gather gave.
+/// The result of all runs of a gather.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Gathered {
-    interfaces: BTreeMap<Vec<u8>, Found>,
-    /// What failed, each in one line.
+    interfaces: BTreeMap<Vec<u8>, Properties>,
+    /// One line per failed run.
     pub errors: Vec<String>,
-    /// How many malformed rows were skipped.
+    /// The number of malformed rows that were skipped.
     pub skipped: u64,
 }
 
-/// What is known of one interface.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Found {
+/// The properties of one interface, joined from several runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Properties {
     counters: Counters,
     up: Option<bool>,
     details: Details,
@@ -56,19 +56,18 @@ struct Found {
 
 impl Gathered {
     /// The interfaces, in the order of their names.
-    fn interfaces(&self) -> impl Iterator<Item = (&[u8], &Found)> {
-        self.interfaces.iter().map(|(name, found)| (name.as_slice(), found))
+    fn interfaces(&self) -> impl Iterator<Item = (&[u8], &Properties)> {
+        self.interfaces.iter().map(|(name, properties)| (name.as_slice(), properties))
     }
 
-    /// Adds an interface of one run to what other runs said of it. What is known first stays.
+    /// Adds a row of one run to the rows of the same interface in other runs. The first value of a property is kept.
     fn add(&mut self, name: &[u8], up: Option<bool>, row: &Row) {
-        let unknown = || Found { counters: Counters::default(), up: None, details: Details::default() };
-        let found = self.interfaces.entry(name.to_vec()).or_insert_with(unknown);
-        found.up = found.up.or(up);
-        for (known, counter) in found.counters.iter_mut().zip(&row.counters) {
+        let properties = self.interfaces.entry(name.to_vec()).or_default();
+        properties.up = properties.up.or(up);
+        for (known, counter) in properties.counters.iter_mut().zip(&row.counters) {
             *known = known.or(*counter);
         }
-        let (known, details) = (&mut found.details, &row.details);
+        let (known, details) = (&mut properties.details, &row.details);
         known.mtu = known.mtu.or(details.mtu);
         known.index = known.index.or(details.index);
         known.collisions = known.collisions.or(details.collisions);
@@ -78,7 +77,7 @@ impl Gathered {
     }
 }
 
-/// Lists interfaces with the netstat of one system.
+/// The source.
 #[derive(Debug)]
 pub(super) struct Netstat {
     platform: Platform,
@@ -87,7 +86,7 @@ pub(super) struct Netstat {
 }
 
 impl Netstat {
-    /// A source that runs the netstat of `platform`.
+    /// Creates a source that runs netstat with the flags of `platform`.
     pub(super) fn new(platform: Platform, environment: &Environment) -> Self {
         let program = |name| Program::new(name, environment.host.path(), environment.children.clone());
         Self { platform, program: program("netstat"), ifconfig: program("ifconfig") }
@@ -107,7 +106,7 @@ impl Source for Netstat {
                 each(line);
                 Ok(())
             });
-            // All runs have one deadline: behind it there is no time for another.
+            // All runs of a gather have the same deadline.
             outcome.map_err(|error| RunFailure {
                 text: error.to_string(),
                 last: Instant::now() >= query.deadline,
@@ -115,15 +114,15 @@ impl Source for Netstat {
         });
         let error = |text: &String| Diagnostic { level: Level::Error, key: "netstat", text: text.clone() };
         let mut diagnostics: Vec<Diagnostic> = gathered.errors.iter().map(error).collect();
-        // The output of another system says nothing of this one's interfaces.
-        let ask_system = query.only_up && Some(*platform) == Platform::current();
-        let statuses = if ask_system { system::statuses().map(Some) } else { Ok(None) };
+        // With another platform, the output is not from this system.
+        let needs_statuses = query.only_up && Some(*platform) == Platform::current();
+        let statuses = if needs_statuses { system::statuses().map(Some) } else { Ok(None) };
         let statuses = statuses.unwrap_or_else(|text| {
             diagnostics.push(Diagnostic { level: Level::Warn, key: "interfaces of the system", text });
             None
         });
-        for (name, found) in gathered.interfaces() {
-            each(&NetstatInterface { name, found, statuses: statuses.as_ref() });
+        for (name, properties) in gathered.interfaces() {
+            each(&NetstatInterface { name, properties, statuses: statuses.as_ref() });
         }
         if gathered.skipped > 0 {
             let text = format!("netstat: skipped {} malformed rows", gathered.skipped);
@@ -133,10 +132,10 @@ impl Source for Netstat {
     }
 }
 
-/// An interface, and what the system says of all where it was asked.
+/// An interface, and the statuses of all interfaces of this system, if they are needed.
 struct NetstatInterface<'a> {
     name: &'a [u8],
-    found: &'a Found,
+    properties: &'a Properties,
     statuses: Option<&'a HashMap<Vec<u8>, Status>>,
 }
 
@@ -146,14 +145,14 @@ impl Interface for NetstatInterface<'_> {
     }
 
     fn counters(&self) -> Counters {
-        self.found.counters
+        self.properties.counters
     }
 
     fn status(&self) -> Option<Status> {
         Some(match self.statuses {
-            // One that the system no longer lists has vanished since.
+            // An interface that the system no longer lists was removed in the meantime.
             Some(statuses) => statuses.get(self.name).copied().unwrap_or(Status::GONE),
-            None => Status { up: self.found.up != Some(false), loopback: is_loopback(self.name) },
+            None => Status { up: self.properties.up != Some(false), loopback: is_loopback(self.name) },
         })
     }
 
@@ -162,7 +161,7 @@ impl Interface for NetstatInterface<'_> {
     }
 
     fn field(&self, field: ExtraField) -> Option<Extra> {
-        let details = &self.found.details;
+        let details = &self.properties.details;
         let number = match field {
             ExtraField::Mtu => details.mtu,
             ExtraField::IfIndex => details.index,
@@ -173,23 +172,23 @@ impl Interface for NetstatInterface<'_> {
     }
 
     fn tag(&self, tag: ExtraTag) -> Vec<u8> {
-        if tag == ExtraTag::Address { self.found.details.address.clone() } else { Vec::new() }
+        if tag == ExtraTag::Address { self.properties.details.address.clone() } else { Vec::new() }
     }
 }
 
-/// Whether netstat can be run.
+/// Checks whether there is a netstat, and its platform is known.
 pub(super) fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), Cause> {
     platform.ok_or_else(|| Cause::new(crate::platform::unknown()))?;
     find_program("netstat", path).map(|_| ()).map_err(|error| Cause::new(error.to_string()))
 }
 
-/// Whether an interface of that name is a loopback one, on the systems of this module.
+/// Whether an interface with this name is a loopback interface, on the platforms of this source.
 #[must_use]
 pub fn is_loopback(name: &[u8]) -> bool {
     name.strip_prefix(b"lo").is_some_and(|unit| unit.iter().all(u8::is_ascii_digit))
 }
 
-/// The arguments of each run of netstat that together give every counter.
+/// The arguments of each run of netstat. Together the runs print all counters.
 #[must_use]
 pub const fn runs(platform: Platform) -> &'static [&'static [&'static str]] {
     match platform {
@@ -200,14 +199,14 @@ pub const fn runs(platform: Platform) -> &'static [&'static [&'static str]] {
     }
 }
 
-/// Runs a program with arguments and hands on the lines that it prints.
+/// Runs a program with arguments and passes on the lines that it prints.
 type Run<'a> = dyn FnMut(&'static str, &[&str], &mut dyn FnMut(Option<&[u8]>)) -> Result<(), RunFailure> + 'a;
 
-/// Why a run gave nothing, in one line.
+/// Why a run failed, in one line.
 #[derive(Debug)]
 struct RunFailure {
     text: String,
-    /// Whether there is no time for a further run.
+    /// Whether no time is left for another run.
     last: bool,
 }
 
@@ -230,7 +229,7 @@ fn gather(platform: Platform, run: &mut Run<'_>) -> Gathered {
             Ok(links) => {
                 gathered.skipped += links.skipped;
                 let rows = match platform {
-                    Platform::MacOs => resolve_cut_names(links, args, run, &mut gathered),
+                    Platform::MacOs => resolve_truncated_names(links, args, run, &mut gathered),
                     _ => links.rows,
                 };
                 add_rows(&rows, args, &mut gathered);
@@ -240,62 +239,67 @@ fn gather(platform: Platform, run: &mut Run<'_>) -> Gathered {
     gathered
 }
 
-/// Reads one run's table.
+/// Runs netstat and parses its table.
 fn read(args: &[&str], run: &mut Run<'_>) -> Result<Links, RunFailure> {
     let mut table = Table::default();
     run("netstat", args, &mut |line| table.line(line))?;
     table.finish().map_err(|error| format!("{} {error}", command_line("netstat", args)).into())
 }
 
-/// Adds the rows of one run, but for those whose name two interfaces bear: an old release cut it. Where links bear no
-/// number, two rows of one name are one interface, which NetBSD may print twice.
+/// Adds the rows of one run. Rows of different interfaces with the same name, truncated by an old release, are skipped.
+/// If links have no number, rows with the same name are the same interface: NetBSD may print an interface twice.
 fn add_rows(rows: &[Row], args: &[&str], gathered: &mut Gathered) {
     let mut links = BTreeMap::new();
-    let mut twice = BTreeSet::new();
+    let mut ambiguous = BTreeSet::new();
     for row in rows {
         if *links.entry(row.name()).or_insert(&row.link) != &row.link {
-            twice.insert(row.name());
+            ambiguous.insert(row.name());
         }
     }
-    if let Some(name) = twice.first() {
+    if let Some(name) = ambiguous.first() {
         let (command, name) = (command_line("netstat", args), quote(name));
         let text = format!("{command} printed more than one interface as {name}; skipping them");
-        gathered.errors.push(text + &others(twice.len() - 1));
+        gathered.errors.push(text + &others(ambiguous.len() - 1));
     }
-    for row in rows.iter().filter(|row| !twice.contains(row.name())) {
+    for row in rows.iter().filter(|row| !ambiguous.contains(row.name())) {
         gathered.add(row.name(), Some(!row.is_down()), row);
     }
 }
 
-/// Finds out the names that macOS cut, by asking for each interface of `ifconfig -l` that can be meant, and adds
-/// those to `gathered`. Returns the rows whose names are whole.
-fn resolve_cut_names(links: Links, args: &[&str], run: &mut Run<'_>, gathered: &mut Gathered) -> Vec<Row> {
-    // The mark of an interface that is down comes before the cut: a name that has it is whole.
-    let may_be_cut = |row: &Row| row.cell.len() >= links.name_width && !row.is_down();
-    let (doubtful, whole): (Vec<Row>, Vec<Row>) = links.rows.into_iter().partition(may_be_cut);
-    let Some(first) = doubtful.first() else { return whole };
+/// Resolves names that macOS truncated, by running netstat for each interface of `ifconfig -l` with a matching name.
+/// Adds these interfaces to `gathered` and returns the rows with complete names.
+fn resolve_truncated_names(
+    links: Links,
+    args: &[&str],
+    run: &mut Run<'_>,
+    gathered: &mut Gathered,
+) -> Vec<Row> {
+    // The mark of an interface that is down is part of the truncated text, so a name with the mark is complete.
+    let may_be_truncated = |row: &Row| row.cell.len() >= links.name_width && !row.is_down();
+    let (truncated, complete): (Vec<Row>, Vec<Row>) = links.rows.into_iter().partition(may_be_truncated);
+    let Some(first) = truncated.first() else { return complete };
     let mut names: BTreeSet<Vec<u8>> = BTreeSet::new();
     let listed = run("ifconfig", &["-l"], &mut |line| {
         names.extend(line.into_iter().flat_map(cells).map(<[u8]>::to_vec));
     });
     if let Err(error) = listed {
         let text = format!("{}: the name {} may be truncated; skipping it", error.text, quote(first.name()));
-        gathered.errors.push(text + &others(doubtful.len() - 1));
-        return whole;
+        gathered.errors.push(text + &others(truncated.len() - 1));
+        return complete;
     }
     let mut failed: Vec<String> = Vec::new();
-    for name in names.iter().filter(|name| doubtful.iter().any(|row| name.starts_with(row.name()))) {
-        let alike: Vec<&Row> = doubtful.iter().filter(|row| row.name() == name).collect();
-        // The names are sorted: one that goes on where this one ends comes next.
-        let is_start = names.range(name.clone()..).nth(1).is_some_and(|next| next.starts_with(name));
-        if let (&[row], false) = (alike.as_slice(), is_start) {
-            // Not cut, but for the mark of an interface that is down.
+    for name in names.iter().filter(|name| truncated.iter().any(|row| name.starts_with(row.name()))) {
+        let same: Vec<&Row> = truncated.iter().filter(|row| row.name() == name).collect();
+        // The names are sorted, so a longer name with this prefix comes next.
+        let is_prefix = names.range(name.clone()..).nth(1).is_some_and(|next| next.starts_with(name));
+        if let (&[row], false) = (same.as_slice(), is_prefix) {
+            // The name is complete, but the mark of an interface that is down may have been truncated.
             gathered.add(name, None, row);
             continue;
         }
-        match ask_for(name, args, run) {
+        match read_one(name, args, run) {
             Ok(Some((row, up))) => gathered.add(name, up, &row),
-            // It went meanwhile.
+            // It was removed meanwhile.
             Ok(None) => {}
             Err(error) => {
                 failed.push(error.text);
@@ -308,12 +312,16 @@ fn resolve_cut_names(links: Links, args: &[&str], run: &mut Run<'_>, gathered: &
     if let Some(error) = failed.first() {
         gathered.errors.push(error.clone() + &others(failed.len() - 1));
     }
-    whole
+    complete
 }
 
-/// Asks for one interface by its name: its row, and whether it is up where that can be told. `None` where there is no
-/// such interface.
-fn ask_for(name: &[u8], args: &[&str], run: &mut Run<'_>) -> Result<Option<(Row, Option<bool>)>, RunFailure> {
+/// Runs netstat for one interface. Returns its row, and whether it is up if that is known. `None` if the interface does
+/// not exist.
+fn read_one(
+    name: &[u8],
+    args: &[&str],
+    run: &mut Run<'_>,
+) -> Result<Option<(Row, Option<bool>)>, RunFailure> {
     let Ok(text) = std::str::from_utf8(name) else {
         return Err(format!("an interface's name is not UTF-8: {}", quote(name)).into());
     };
@@ -328,7 +336,7 @@ fn ask_for(name: &[u8], args: &[&str], run: &mut Run<'_>) -> Result<Option<(Row,
     Ok(Some((row, up)))
 }
 
-/// The end of a message that speaks of the first of several.
+/// The end of a message about the first of several items.
 fn others(count: usize) -> String {
     if count == 0 { String::new() } else { format!(" (and {count} more)") }
 }

@@ -10,7 +10,7 @@ use super::protocols::{FILES, ProtocolFile};
 use super::source::{Capabilities, Source};
 use super::sources::SOURCES;
 use crate::config::duration::GoDuration;
-use crate::config::nearest::nearest;
+use crate::config::nearest::hint;
 use crate::config::{ConfigError, OptionError, Section, Strings};
 use crate::filter::glob::Globs;
 use crate::inputs::choice::SourceOptions;
@@ -51,21 +51,20 @@ impl Default for Options {
 
 /// The options, checked.
 pub(super) struct Settings {
-    /// `None`: every interface that is up and no loopback.
+    /// `None` for every interface that is up and not loopback.
     pub(super) interfaces: Option<Globs>,
-    /// `None`: of every kind.
+    /// `None` for every kind.
     pub(super) kinds: Option<Kinds>,
     /// The files with protocol statistics.
     pub(super) protocols: Vec<ProtocolFile>,
-    /// Further fields, with their names.
+    /// Extra fields, with their names.
     pub(super) fields: Vec<(&'static str, ExtraField)>,
-    /// Further tags, with their names.
+    /// Extra tags, with their names.
     pub(super) tags: Vec<(&'static str, ExtraTag)>,
-    /// Whether the plugin's own metric is written.
+    /// Whether the metric about the plugin itself is written.
     pub(super) internal: bool,
-    /// What is gathered, for a reader.
-    pub(super) what: String,
-    /// Where to read.
+    /// A description of what is gathered, for `--check`.
+    pub(super) description: String,
     pub(super) source: SourceOptions<dyn Source, Capabilities>,
 }
 
@@ -73,14 +72,14 @@ impl Settings {
     /// Checks the options of a section.
     ///
     /// # Errors
-    /// When an option's value is not allowed.
-    pub(super) fn of_section(section: &Section<'_>) -> Result<Self, ConfigError> {
+    /// If an option has an invalid value.
+    pub(super) fn from_section(section: &Section<'_>) -> Result<Self, ConfigError> {
         let options: Options = section.options()?;
         let fault = |key: &str, message| section.error(&OptionError { key: key.to_owned(), message });
         let Strings(interfaces) = &options.interfaces;
         let interfaces =
             Globs::compile(interfaces, "").map_err(|error| fault("interfaces", error.to_string()))?;
-        let kinds = Kinds::of_option(&options.kinds.0).map_err(|message| fault("kinds", message))?;
+        let kinds = Kinds::from_option(&options.kinds.0).map_err(|message| fault("kinds", message))?;
         let mut protocols = match options.protocol_stats {
             None => FILES.into_iter().filter(|file| file.name == DEFAULT_PROTOCOL_FILE).collect(),
             Some(Strings(names)) => protocols(&names).map_err(|message| fault("protocol_stats", message))?,
@@ -104,40 +103,45 @@ impl Settings {
                 format!("source {name} does not know the kind of an interface; supported by {others}");
             return Err(fault("kinds", message));
         }
-        let what = what(&options.interfaces.0, &options.kinds.0, &protocols);
-        Ok(Self { interfaces, kinds, protocols, fields, tags, internal: options.internal, what, source })
+        let description = describe(&options.interfaces.0, &options.kinds.0, &protocols);
+        Ok(Self {
+            interfaces,
+            kinds,
+            protocols,
+            fields,
+            tags,
+            internal: options.internal,
+            description,
+            source,
+        })
     }
 }
 
-/// What a section gathers, in words.
-fn what(interfaces: &[String], kinds: &[String], protocols: &[ProtocolFile]) -> String {
-    let mut what = match interfaces {
+/// Describes what a section gathers.
+fn describe(interfaces: &[String], kinds: &[String], protocols: &[ProtocolFile]) -> String {
+    let mut text = match interfaces {
         [] => String::from("interfaces that are up and not loopback"),
         patterns => format!("interfaces {}", shorten(&patterns.join(", "))),
     };
     if !kinds.is_empty() {
-        what += ", kinds ";
-        what += &shorten(&kinds.join(", "));
+        text += ", kinds ";
+        text += &shorten(&kinds.join(", "));
     }
     if !protocols.is_empty() && cfg!(target_os = "linux") {
-        what += ", interface=all";
+        text += ", interface=all";
     }
-    what
+    text
 }
 
-/// The file whose counters are written where the section does not say.
+/// The file whose counters are written by default.
 const DEFAULT_PROTOCOL_FILE: &str = "snmp";
 
-/// The files that are named, each once.
+/// The files with these names, without duplicates.
 fn protocols(names: &[String]) -> Result<Vec<ProtocolFile>, String> {
     let mut files = Vec::new();
     for name in names {
         let file = FILES.into_iter().find(|file| file.name == name).ok_or_else(|| {
-            let known = FILES.map(|file| file.name);
-            let hint = nearest(name, known.into_iter()).map_or_else(
-                || format!("allowed are {}", known.join(", ")),
-                |near| format!("did you mean {near}?"),
-            );
+            let hint = hint(name, FILES.iter().map(|file| file.name));
             format!("unknown file {}; {hint}", quote(name.as_bytes()))
         })?;
         if !files.contains(&file) {

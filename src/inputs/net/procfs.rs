@@ -14,7 +14,7 @@ use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::logger::Level;
 use crate::{file, os_error};
 
-/// What the files can tell.
+/// The capabilities of this source.
 pub(super) const CAPABILITIES: Capabilities =
     Capabilities { kinds: true, protocols: true, other_network: true };
 
@@ -24,13 +24,12 @@ pub(super) struct Procfs {
 }
 
 impl Procfs {
-    /// A source that reads that host's files.
     pub(super) fn new(environment: Environment) -> Self {
         Self { environment }
     }
 }
 
-/// Whether the table of interfaces can be read.
+/// Checks whether the table of interfaces can be read.
 pub(super) fn probe(host: &Host) -> Result<(), Cause> {
     let path = host.net_dir().join("dev");
     file::open(&path).map(|_| ()).map_err(|error| unreadable(&path, &error))
@@ -73,37 +72,37 @@ impl Source for Procfs {
     }
 }
 
-/// Where it is known which interfaces are up.
+/// Where the status of an interface comes from.
 enum Statuses {
-    /// The kernel has said it: that of every interface, by name.
-    Told(HashMap<Vec<u8>, Status>),
-    /// It is in sysfs.
-    InSysfs,
+    /// From netlink: the status of every interface, by name.
+    Netlink(HashMap<Vec<u8>, Status>),
+    /// From sysfs, read per interface.
+    Sysfs,
 }
 
 impl Statuses {
-    /// The kernel's word counts for this process' own network. It is not asked where nobody wants to know.
+    /// Lists the interfaces through netlink, if the status is needed and this is the network of this process.
     fn now(environment: &Environment, query: &Query) -> (Self, Vec<Diagnostic>) {
         if !query.only_up || environment.host.network() == Network::Other {
-            return (Self::InSysfs, Vec::new());
+            return (Self::Sysfs, Vec::new());
         }
         let mut links = environment.links.lock();
         match links.refresh(query.deadline) {
             Ok(()) => {
-                let status = |flags| Status::of_flags(flags);
-                let told = links.links().map(|link| (link.name.clone(), status(link.flags))).collect();
-                (Self::Told(told), Vec::new())
+                let statuses =
+                    links.links().map(|link| (link.name.clone(), Status::from_flags(link.flags))).collect();
+                (Self::Netlink(statuses), Vec::new())
             }
             Err(error) => {
                 let text = super::netlink::cannot_list(&error).to_string();
                 let key = "interfaces of the system";
-                (Self::InSysfs, vec![Diagnostic { level: Level::Warn, key, text }])
+                (Self::Sysfs, vec![Diagnostic { level: Level::Warn, key, text }])
             }
         }
     }
 }
 
-/// A line of the table, and what sysfs says of its interface.
+/// A line of the table. Everything else is read from sysfs.
 struct ProcInterface<'a> {
     device: Device<'a>,
     class_net: &'a ClassNet,
@@ -121,9 +120,9 @@ impl Interface for ProcInterface<'_> {
 
     fn status(&self) -> Option<Status> {
         match self.statuses {
-            // One that the kernel does not list has vanished since.
-            Statuses::Told(statuses) => Some(statuses.get(self.name()).copied().unwrap_or(Status::GONE)),
-            Statuses::InSysfs => self.class_net.flags(self.name()).map(Status::of_flags),
+            // An interface that netlink does not list was removed in the meantime.
+            Statuses::Netlink(statuses) => Some(statuses.get(self.name()).copied().unwrap_or(Status::GONE)),
+            Statuses::Sysfs => self.class_net.flags(self.name()).map(Status::from_flags),
         }
     }
 

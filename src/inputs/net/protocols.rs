@@ -1,6 +1,6 @@
-//! The protocol statistics of the whole system: the files of the option `protocol_stats`.
+//! The protocol statistics of the whole system, from the files of the option `protocol_stats`.
 //!
-//! Names are the files' own, so that counters which a newer kernel adds come through.
+//! The names of the counters are read from the files, so that counters which a newer kernel adds are written too.
 //! Source of the formats: `net/ipv4/proc.c`, `net/ipv6/proc.c` and `net/mptcp/mib.c` of the kernel.
 
 use std::collections::HashSet;
@@ -10,30 +10,30 @@ use crate::file;
 use crate::inputs::source::Diagnostic;
 use crate::logger::Level;
 
-/// More counters than any kernel has; what is above is garbage.
+/// The maximum number of counters, more than any kernel has.
 const MOST: usize = 4096;
 
 /// A file with protocol statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProtocolFile {
-    /// Its name.
+    /// The name of the file below `/proc/net`.
     pub name: &'static str,
     form: Form,
 }
 
-/// How a file is laid out.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// For each protocol a line of names and a line of values: `Tcp: InSegs OutSegs`, `Tcp: 1 2`.
+    /// Per protocol, a line of names and a line of values: `Tcp: InSegs OutSegs`, `Tcp: 1 2`.
     Pairs,
-    /// A counter per line, the protocol in front of its name: `Ip6InReceives 1`.
+    /// One counter per line, whose name starts with the protocol: `Ip6InReceives 1`.
     Counters,
-    /// A protocol per line: `TCP: inuse 1 orphan 0`. The counters of sockets are no counters of packets, so the name of the
-    /// file comes first.
+    /// One protocol per line: `TCP: inuse 1 orphan 0`. These count sockets and not packets, so their names are prefixed
+    /// with that of the file.
     Words,
 }
 
-/// Every file that the option knows.
+/// Every file that the option can name.
 pub const FILES: [ProtocolFile; 5] = [
     ProtocolFile { name: "snmp", form: Form::Pairs },
     ProtocolFile { name: "snmp6", form: Form::Counters },
@@ -42,7 +42,7 @@ pub const FILES: [ProtocolFile; 5] = [
     ProtocolFile { name: "sockstat6", form: Form::Words },
 ];
 
-/// What the files hold: `<protocol>_<name>` in lower case, and the value.
+/// The counters of all files: `<protocol>_<name>` in lower case, and the value.
 #[derive(Debug, Default)]
 pub struct ProtocolCounters {
     seen: HashSet<String>,
@@ -50,9 +50,8 @@ pub struct ProtocolCounters {
 }
 
 impl ProtocolCounters {
-    /// Reads files of a directory. One that cannot be read costs its own counters.
-    ///
-    /// What there is to say is of interest to whoever looks for a fault: many hosts lack one or the other file.
+    /// Reads files of a directory. A file that cannot be read does not affect the others, and is only a debug message,
+    /// since many hosts lack one or another file.
     pub(super) fn read(directory: &Path, files: &[ProtocolFile]) -> (Self, Vec<Diagnostic>) {
         let mut all = Self::default();
         let diagnostics = files.iter().filter_map(|file| {
@@ -63,7 +62,7 @@ impl ProtocolCounters {
         (all, diagnostics)
     }
 
-    /// Reads a file; what there is to say of it.
+    /// Reads a file. Returns a message if something was wrong with it.
     fn read_file(&mut self, path: &Path, file: ProtocolFile) -> Option<String> {
         let before = self.counters.len();
         let mut table = ProtocolTable::new(file);
@@ -83,7 +82,7 @@ impl ProtocolCounters {
         &self.counters
     }
 
-    /// Adds a counter; false where its name has come before, or there are too many.
+    /// Adds a counter. Returns false if its name is a duplicate or there are too many counters.
     fn add(&mut self, protocol: &[u8], name: &[u8], value: i64) -> bool {
         let mut key = String::with_capacity(protocol.len() + 1 + name.len());
         for part in [protocol, b"_", name] {
@@ -101,21 +100,21 @@ impl ProtocolCounters {
 #[derive(Debug)]
 pub struct ProtocolTable {
     file: ProtocolFile,
-    /// The names of a pair whose values come next.
+    /// The last line, if it has the names for the values on the next line.
     header: Option<Vec<u8>>,
     skipped: u64,
 }
 
 impl ProtocolTable {
-    /// One for that file.
+    /// A parser for `file`.
     #[must_use]
     pub const fn new(file: ProtocolFile) -> Self {
         Self { file, header: None, skipped: 0 }
     }
 
-    /// Takes the next line; `None` is one too long to be the kernel's.
+    /// Parses the next line; `None` stands for a line over the limit.
     ///
-    /// A line that is malformed in one place is skipped as a whole: which of its values would be true?
+    /// A line with one malformed value is skipped as a whole, since its other values may be misplaced.
     pub fn line(&mut self, line: Option<&[u8]>, counters: &mut ProtocolCounters) {
         let Some(line) = line else {
             self.skipped += 1;
@@ -139,7 +138,7 @@ impl ProtocolTable {
         }
     }
 
-    /// How many were skipped: lines without their other half or with other than numbers, and names that come twice.
+    /// The number of malformed lines, lines of names without values, and duplicate names that were skipped.
     #[must_use]
     pub fn finish(self) -> u64 {
         self.skipped + u64::from(self.header.is_some())
@@ -156,13 +155,13 @@ impl ProtocolTable {
     }
 }
 
-/// What a line, or a pair of them, says of a protocol.
+/// The counters of a line, or of a pair of lines.
 struct Line<'a> {
     protocol: Vec<u8>,
     values: Vec<(&'a [u8], i64)>,
 }
 
-/// The protocol in front of the colon, and the words behind it.
+/// The protocol before the colon, and the words after it.
 fn split(line: &[u8]) -> Option<(&[u8], impl Iterator<Item = &[u8]>)> {
     let (protocol, rest) = line.split_at_checked(memchr::memchr(b':', line)?)?;
     let words = rest.get(1..)?.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
@@ -176,7 +175,7 @@ fn is_of_same_protocol(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// `Tcp: InSegs OutSegs` and `Tcp: 1 2`.
+/// Parses `Tcp: InSegs OutSegs` and `Tcp: 1 2`.
 fn pair<'a>(names: &'a [u8], values: &[u8]) -> Option<Line<'a>> {
     let (protocol, mut names) = split(names)?;
     let (_, mut values) = split(values)?;
@@ -190,7 +189,7 @@ fn pair<'a>(names: &'a [u8], values: &[u8]) -> Option<Line<'a>> {
     }
 }
 
-/// `Ip6InReceives 1`: the protocol ends with its number.
+/// Parses `Ip6InReceives 1`. The name of the protocol ends with the digit 6.
 fn single(line: &[u8]) -> Option<Line<'_>> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let (whole, value, end) = (words.next()?, words.next()?, words.next());
@@ -200,7 +199,7 @@ fn single(line: &[u8]) -> Option<Line<'_>> {
     (!name.is_empty() && end.is_none()).then_some(line)
 }
 
-/// `TCP: inuse 1 orphan 0`.
+/// Parses `TCP: inuse 1 orphan 0`.
 fn words<'a>(file: &str, line: &'a [u8]) -> Option<Line<'a>> {
     let (protocol, mut words) = split(line)?;
     let mut line = Line::new(&[file.as_bytes(), b"_", protocol])?;
@@ -222,12 +221,13 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Whether it is a name of the kernel's. As a field's key another might not be written as it is, and be taken for one more.
+/// Whether all characters can be written unchanged in a field key. The kernel uses no others; with replaced characters,
+/// two names could become the same.
 fn is_plain(name: &[u8]) -> bool {
     name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte))
 }
 
-/// A signed counter; one of the kernel's unsigned ones above the signed range is clamped.
+/// Parses a counter. An unsigned one above the signed range is clamped.
 fn signed(word: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(word).ok()?;
     text.parse::<i64>().ok().or_else(|| text.parse::<u64>().ok().map(|_| i64::MAX))

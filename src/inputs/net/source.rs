@@ -1,4 +1,4 @@
-//! What a source of interfaces is: what it can do, what it is asked, and what it answers.
+//! The interface to a source of network interfaces: its capabilities, the query, and the rows that it returns.
 
 use std::time::Instant;
 
@@ -6,49 +6,49 @@ use super::counters::Counters;
 use super::extra::{ExtraField, ExtraTag};
 use crate::inputs::source::{Diagnostic, SourceError};
 
-/// What a source can do.
+/// The capabilities of a source.
 #[derive(Clone, Copy, Debug)]
 pub struct Capabilities {
     /// Whether it knows the kind of an interface.
     pub kinds: bool,
     /// Whether the protocol statistics of the same system are in /proc.
     pub protocols: bool,
-    /// Whether it reads another network's tables where `HOST_PROC` names them.
+    /// Whether it can read the tables of another network namespace, given by `HOST_PROC`.
     pub other_network: bool,
 }
 
-/// A question to a source.
+/// What a source has to read.
 #[derive(Clone, Copy, Debug)]
 pub struct Query {
-    /// Whether interfaces that are down are of no interest, so that it has to be known which are.
+    /// Whether only interfaces that are up are written, so that their status is needed.
     pub only_up: bool,
-    /// Whether their aliases are asked for.
+    /// Whether the aliases are needed.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat has none"))]
     pub aliases: bool,
-    /// Whether counters are asked for beyond those that are always written.
+    /// Whether counters other than those that are always written are needed.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat has few"))]
     pub statistics: bool,
     /// When to give up.
     pub deadline: Instant,
 }
 
-/// Whether an interface counts when none is named: up and no loopback.
+/// The status of an interface. Without the option `interfaces`, those that are up and not loopback are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
     /// Administratively up (`IFF_UP`).
     pub up: bool,
-    /// A loopback (`IFF_LOOPBACK`).
+    /// Loopback (`IFF_LOOPBACK`).
     pub loopback: bool,
 }
 
 impl Status {
-    /// Of an interface that is there no more.
+    /// The status of an interface that no longer exists.
     pub(super) const GONE: Self = Self { up: false, loopback: false };
 
-    /// From the flags of netdevice(7).
+    /// Takes the status from the flags of netdevice(7).
     #[cfg(target_os = "linux")]
     #[must_use]
-    pub const fn of_flags(flags: u32) -> Self {
+    pub const fn from_flags(flags: u32) -> Self {
         const IFF_UP: u32 = 0x1;
         const IFF_LOOPBACK: u32 = 0x8;
         Self { up: flags & IFF_UP != 0, loopback: flags & IFF_LOOPBACK != 0 }
@@ -58,40 +58,40 @@ impl Status {
 /// The value of an extra field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extra {
-    /// A counter or size.
+    /// A counter or a size.
     Number(u64),
-    /// A word of the kernel's.
+    /// A word, as the kernel prints it.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat has none"))]
     Text(Vec<u8>),
 }
 
-/// An interface, as its source knows it. What is not asked for is not read.
+/// One interface. Some methods read a file, so that only what is written is read.
 pub trait Interface {
-    /// Its name.
+    /// The name.
     fn name(&self) -> &[u8];
 
-    /// Its counters.
+    /// The counters that are always written.
     fn counters(&self) -> Counters;
 
-    /// Its status; `None` where the source does not know it.
+    /// The status; `None` if it is unknown.
     fn status(&self) -> Option<Status>;
 
-    /// Its speed in Mbit/s, -1 where it is not known.
+    /// The speed in Mbit/s; -1 if it is unknown.
     fn speed(&self) -> i64;
 
-    /// One of the fields that are not written unless they are asked for; `None` where the source does not know it.
+    /// A field of the option `extra_fields`; `None` if it is unknown.
     fn field(&self, field: ExtraField) -> Option<Extra>;
 
-    /// One of the tags that are not written unless they are asked for; empty where there is none.
+    /// A tag of the option `extra_tags`; empty if the interface has none.
     fn tag(&self, tag: ExtraTag) -> Vec<u8>;
 }
 
 /// A way to list the interfaces of this host.
 pub trait Source {
-    /// Hands every interface to `each`.
+    /// Passes every interface to `each`.
     ///
     /// # Errors
-    /// When a table cannot be read. What was handed over stays good.
+    /// If a table cannot be read. Interfaces passed to `each` before that are valid.
     fn read(
         &mut self,
         query: &Query,

@@ -1,4 +1,4 @@
-//! The registry of sources. A new one is its own file and one entry here.
+//! The registry of sources. A new source is a file of its own and an entry here.
 
 use super::netstat;
 use super::source::{Capabilities, Source};

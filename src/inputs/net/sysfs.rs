@@ -1,4 +1,4 @@
-//! What `/sys/class/net` knows of an interface.
+//! Reads the attributes of an interface from `/sys/class/net`.
 //!
 //! Source: `Documentation/ABI/testing/sysfs-class-net*` of the kernel.
 
@@ -14,11 +14,11 @@ use nix::unistd::read;
 use super::counters::Statistic;
 use crate::number::parse_decimal;
 
-/// More than any of the files holds: an alias has up to 255 bytes.
+/// The size of the read buffer. The longest content is that of an alias, which has up to 255 bytes.
 const LONGEST: usize = 512;
 /// `ARPHRD_ETHER`.
 const ETHERNET: u64 = 1;
-/// The types of devices (`DEVTYPE`) that are kinds, too; others, such as `wlan`, have a bus device.
+/// The values of `DEVTYPE` that are also kinds. Devices of other types, such as `wlan`, are on a bus.
 const DEVICE_TYPES: [&[u8]; 11] = [
     b"bond",
     b"bridge",
@@ -33,10 +33,10 @@ const DEVICE_TYPES: [&[u8]; 11] = [
     b"wireguard",
 ];
 
-/// The directories with an entry for each interface, opened for one gather. One open, read and close for each file.
+/// The directories with an entry per interface, opened once per gather. Each file is opened, read and closed.
 ///
-/// The entries of `/sys/class/net` are symbolic links. Hosts with thousands of interfaces have virtual ones, whose
-/// links lead to `/sys/devices/virtual/net`: looked up there, an interface costs half as much.
+/// The entries of `/sys/class/net` are symbolic links. On hosts with thousands of interfaces most are virtual, and their
+/// links lead to `/sys/devices/virtual/net`. Looking a virtual interface up there takes half the time.
 #[derive(Debug)]
 pub struct ClassNet {
     path: PathBuf,
@@ -45,7 +45,7 @@ pub struct ClassNet {
 }
 
 impl ClassNet {
-    /// Opens it. Where that fails, nothing is known of any interface.
+    /// Opens the directories. If that fails, every attribute is unknown.
     #[must_use]
     pub fn open(path: &Path) -> Self {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -57,17 +57,16 @@ impl ClassNet {
         }
     }
 
-    /// The speed in Mbit/s, -1 where the driver does not tell (as for most virtual interfaces, or while the interface is
-    /// down).
+    /// The speed in Mbit/s; -1 if it is unknown, as for most virtual interfaces and while the interface is down.
     #[must_use]
     pub fn speed(&self, interface: &[u8]) -> i64 {
         let parse = |text: &[u8]| std::str::from_utf8(text).ok()?.trim_ascii().parse().ok();
         let speed = self.read(interface, "speed", parse);
-        // Kernels before 4.9 print the unknown speed without its sign.
+        // Kernels before 4.9 print an unknown speed as an unsigned number.
         speed.filter(|speed| *speed != i64::from(u32::MAX)).unwrap_or(-1)
     }
 
-    /// The flags (`IFF_UP` and others), from `0x1003`; `None` where they cannot be read.
+    /// The flags (`IFF_UP` and others), printed as `0x1003`; `None` if they cannot be read.
     #[must_use]
     pub fn flags(&self, interface: &[u8]) -> Option<u32> {
         self.read(interface, "flags", |text| {
@@ -82,20 +81,20 @@ impl ClassNet {
         self.read(interface, file, |text| parse_decimal(text.trim_ascii_end()))
     }
 
-    /// The text in a file, without the newline at its end; empty where it cannot be read.
+    /// The text in a file, without the newline at its end; empty if it cannot be read.
     #[must_use]
     pub fn text(&self, interface: &[u8], file: &str) -> Vec<u8> {
         let whole = |text: &[u8]| Some(text.strip_suffix(b"\n").unwrap_or(text).to_vec());
         self.read(interface, file, whole).unwrap_or_default()
     }
 
-    /// A counter.
+    /// A counter from the directory `statistics`.
     #[must_use]
     pub fn statistic(&self, interface: &[u8], statistic: Statistic) -> Option<u64> {
         self.number(interface, &format!("statistics/{}", statistic.name()))
     }
 
-    /// The bridge or bond that the interface belongs to; empty where there is none.
+    /// The name of the bridge or bond that the interface belongs to; empty if there is none.
     #[must_use]
     pub fn master(&self, interface: &[u8]) -> Vec<u8> {
         let target = self.link(interface, "master");
@@ -109,10 +108,10 @@ impl ClassNet {
         self.link(interface, "device").is_some()
     }
 
-    /// The kind of interface, as far as it can be told; else empty.
+    /// The kind of interface; empty if it is unknown.
     ///
-    /// sysfs does not say that an interface is a `veth`. It is taken for one if it is virtual, an Ethernet, and has its
-    /// other end (`iflink`) in an interface that is not its lower one: the same goes for `netkit`.
+    /// sysfs has no attribute for `veth`. An interface is taken for one if it is virtual, of type Ethernet, and linked
+    /// (`iflink`) to another interface that is not below it. That is also true of `netkit`.
     #[must_use]
     pub fn kind(&self, interface: &[u8]) -> Vec<u8> {
         let event = self.text(interface, "uevent");
@@ -135,7 +134,7 @@ impl ClassNet {
         kind.to_vec()
     }
 
-    /// Whether the interface stands on another one, as a VLAN does.
+    /// Whether the interface is on top of another one, as a VLAN is.
     fn has_lower(&self, interface: &[u8]) -> bool {
         let directory = path(interface, "").map(|path| self.path.join(OsStr::from_bytes(&path)));
         let entries = directory.and_then(|directory| std::fs::read_dir(directory).ok());
@@ -143,13 +142,13 @@ impl ClassNet {
         names.any(|name| name.as_bytes().starts_with(b"lower_"))
     }
 
-    /// Where a symbolic link leads.
+    /// The target of a symbolic link.
     fn link(&self, interface: &[u8], file: &str) -> Option<Vec<u8>> {
         let path = path(interface, file)?;
         self.first(|directory| readlinkat(directory, path.as_slice()).ok()).map(OsString::into_encoded_bytes)
     }
 
-    /// What `parse` makes of a short file. An interface may vanish at any time: then there is none.
+    /// Reads and parses a short file. `None` if it does not exist, since an interface can be removed at any time.
     fn read<T>(&self, interface: &[u8], file: &str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
         let path = path(interface, file)?;
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
@@ -160,13 +159,13 @@ impl ClassNet {
         text.get(..length).and_then(parse)
     }
 
-    /// What the first of the directories gives.
-    fn first<T>(&self, give: impl Fn(&OwnedFd) -> Option<T>) -> Option<T> {
-        [&self.virtual_devices, &self.class].into_iter().flatten().find_map(give)
+    /// Calls `find` for each directory, until it returns something.
+    fn first<T>(&self, find: impl Fn(&OwnedFd) -> Option<T>) -> Option<T> {
+        [&self.virtual_devices, &self.class].into_iter().flatten().find_map(find)
     }
 }
 
-/// The path of a file of an interface; `None` where the name would lead out of the directory.
+/// The path of a file of an interface; `None` if the name would lead out of the directory.
 fn path(interface: &[u8], file: &str) -> Option<Vec<u8>> {
     let leads_out =
         matches!(interface, b"" | b"." | b"..") || interface.iter().any(|byte| matches!(byte, b'/' | 0));

@@ -1,4 +1,4 @@
-//! What the system itself says of its interfaces: getifaddrs(3).
+//! The status of the interfaces of this system, from getifaddrs(3).
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use nix::net::if_::InterfaceFlags;
 use super::source::Status;
 use crate::os_error;
 
-/// The status of every interface, by name.
+/// Returns the status of every interface, by name.
 ///
 /// # Errors
-/// When the system gives no list.
+/// If getifaddrs(3) fails.
 pub(super) fn statuses() -> Result<HashMap<Vec<u8>, Status>, String> {
     let addresses = getifaddrs().map_err(|error| {
         format!("cannot list the interfaces: {error}{}", os_error::advice(Some(error as i32)))

@@ -1,7 +1,7 @@
 //! The option `extra_fields`: more of what TCP knows of each connection.
 
 use super::field::{FIELDS, Field, PRINTED};
-use crate::config::nearest::nearest;
+use crate::config::nearest::hint;
 use crate::filter::glob::Globs;
 use crate::quote::quote;
 
@@ -55,12 +55,8 @@ impl ExtraFields {
 }
 
 fn unknown(entry: &str) -> String {
-    let names = || FIELDS.iter().skip(PRINTED).map(|field| field.name).chain([CONGESTION]);
-    let hint = nearest(entry, names()).map_or_else(
-        || format!("known are {}", names().collect::<Vec<_>>().join(", ")),
-        |nearest| format!("did you mean {nearest}?"),
-    );
-    format!("{} matches no field; {hint}", quote(entry.as_bytes()))
+    let names = FIELDS.iter().skip(PRINTED).map(|field| field.name).chain([CONGESTION]);
+    format!("{} matches no field; {}", quote(entry.as_bytes()), hint(entry, names))
 }
 
 #[cfg(test)]
@@ -78,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn globs_choose_fields_in_the_order_of_the_table() {
+    fn globs_select_fields_in_the_order_of_the_table() {
         assert_eq!(names(&["retrans_total", "rtt"], true), (vec!["rtt", "retrans_total"], false));
         assert_eq!(names(&["*rtt", "rtt"], true), (vec!["rtt", "min_rtt", "rcv_rtt"], false));
         assert_eq!(names(&["rtt", "congestion"], false), (vec!["rtt"], true));
@@ -92,7 +88,7 @@ mod tests {
     fn errors_name_the_entry() {
         assert_eq!(fields(&["rttt"], true).unwrap_err(), "\"rttt\" matches no field; did you mean rtt?");
         let unknown = fields(&["x*"], true).unwrap_err();
-        assert!(unknown.starts_with("\"x*\" matches no field; known are rtt, rttvar, "), "{unknown}");
+        assert!(unknown.starts_with("\"x*\" matches no field; allowed are rtt, rttvar, "), "{unknown}");
         assert!(fields(&["congestion"], true).unwrap_err().contains("not supported with group_by"));
         assert!(fields(&["[a"], true).unwrap_err().starts_with("glob \"[a\": "));
     }

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_one_hash_are_told_apart() {
+    fn rows_with_the_same_hash_are_distinguished() {
         let mut index = Index::default();
         for place in 0..100 {
             index.insert(place, |_| 7);

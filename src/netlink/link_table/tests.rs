@@ -49,7 +49,7 @@ fn owned(names: &[(u32, &str)]) -> Vec<(u32, String)> {
 }
 
 #[test]
-fn the_list_is_asked_once_and_then_follows_the_messages() {
+fn the_list_is_requested_once_and_then_updated_by_notifications() {
     let kernel = Kernel::default().answers(GET, &list(0, &[(1, "lo"), (2, "eth0")]));
     let mut table = table(&kernel);
     table.refresh(deadline()).expect("a list");
@@ -62,35 +62,35 @@ fn the_list_is_asked_once_and_then_follows_the_messages() {
 }
 
 #[test]
-fn devices_that_went_are_told_even_where_another_has_their_index() {
+fn removed_devices_are_returned_even_if_their_index_is_reused() {
     let kernel = Kernel::default().answers(GET, &list(0, &[(1, "lo"), (2, "eth0")]));
     let mut table = table(&kernel);
     table.refresh(deadline()).expect("a list");
     kernel.reports(Ok([link(GONE, 2, &[]), named(2, "other")].concat()));
-    assert_eq!(table.follow(), Some(BTreeSet::from([2])));
+    assert_eq!(table.update(), Some(BTreeSet::from([2])));
     assert_eq!(names(&table), owned(&[(1, "lo"), (2, "other")]));
-    assert_eq!(table.follow(), Some(BTreeSet::new()));
+    assert_eq!(table.update(), Some(BTreeSet::new()));
 }
 
 #[test]
-fn an_attribute_that_is_missing_is_gone() {
+fn a_missing_attribute_resets_the_property() {
     let kernel = Kernel::default().answers(GET, &list(0, &[]));
     let mut table = table(&kernel);
     table.refresh(deadline()).expect("a list");
     kernel.reports(Ok(link(NEW, 2, &[(NAME, b"eth0"), (ALIAS, b"uplink")])));
-    assert!(table.follow().is_some());
-    // What says less of a device says nothing of its alias.
+    assert!(table.update().is_some());
+    // An event of the wireless extensions does not change the alias.
     kernel.reports(Ok(link(NEW, 2, &[(NAME, b"wan0"), (WIRELESS, b"event")])));
-    assert!(table.follow().is_some());
+    assert!(table.update().is_some());
     let link = table.get(2).expect("it is there");
     assert_eq!((link.name.as_slice(), link.alias.as_slice()), (&b"wan0"[..], &b"uplink"[..]));
     kernel.reports(Ok(named(2, "wan0")));
-    assert!(table.follow().is_some());
+    assert!(table.update().is_some());
     assert_eq!(table.get(2).map(|link| link.alias.len()), Some(0));
 }
 
 #[test]
-fn lost_messages_make_it_ask_again() {
+fn the_list_is_requested_again_after_lost_notifications() {
     for lost in [
         Err(Errno::ENOBUFS),
         Ok(vec![1, 2, 3]),
@@ -104,7 +104,7 @@ fn lost_messages_make_it_ask_again() {
         let mut table = table(&kernel);
         table.refresh(deadline()).expect("a list");
         kernel.reports(lost);
-        assert_eq!(table.follow(), None);
+        assert_eq!(table.update(), None);
         table.refresh(deadline()).expect("another list");
         assert_eq!(names(&table), owned(&[(2, "wan0"), (3, "eth1")]));
         assert_eq!(kernel.asked(), [GET, GET]);
@@ -113,7 +113,7 @@ fn lost_messages_make_it_ask_again() {
 }
 
 #[test]
-fn a_socket_that_fails_is_opened_again() {
+fn a_failed_socket_is_reopened() {
     let kernel = Kernel::default().answers(GET, &list(0, &[(2, "eth0")]));
     let mut table = table(&kernel);
     table.refresh(deadline()).expect("a list");
@@ -123,7 +123,7 @@ fn a_socket_that_fails_is_opened_again() {
 }
 
 #[test]
-fn an_interrupted_list_is_asked_again() {
+fn an_interrupted_list_is_requested_again() {
     let kernel = Kernel::default()
         .answers(GET, &list(INTERRUPTED, &[(2, "eth0")]))
         .answers(GET, &list(0, &[(2, "eth0"), (3, "eth1")]));
@@ -134,7 +134,7 @@ fn an_interrupted_list_is_asked_again() {
 }
 
 #[test]
-fn a_list_that_is_always_interrupted_counts_and_is_asked_at_each_refresh() {
+fn a_list_that_is_always_interrupted_is_used_and_requested_at_each_refresh() {
     let kernel = Kernel::default().answers(GET, &list(INTERRUPTED, &[(2, "eth0")]));
     let mut table = table(&kernel);
     for _ in 0..2 {
@@ -142,12 +142,12 @@ fn a_list_that_is_always_interrupted_counts_and_is_asked_at_each_refresh() {
         table.refresh(deadline()).expect("a list");
         assert_eq!(kernel.asked().len(), ATTEMPTS as usize);
         assert_eq!(names(&table), owned(&[(2, "eth0")]), "messages before the last list are older");
-        assert_eq!(table.follow(), Some(BTreeSet::new()));
+        assert_eq!(table.update(), Some(BTreeSet::new()));
     }
 }
 
 #[test]
-fn messages_that_come_during_the_list_count() {
+fn notifications_during_the_listing_are_applied() {
     let kernel = Kernel::default().answers(GET, &list(0, &[(2, "eth0"), (3, "eth1")]));
     kernel.reports_during(GET, Ok([named(2, "wan0"), link(GONE, 3, &[])].concat()));
     let mut table = table(&kernel);
@@ -156,12 +156,12 @@ fn messages_that_come_during_the_list_count() {
 }
 
 #[test]
-fn the_kernel_reports_what_happens() {
+fn the_kernel_of_this_host_is_followed() {
     let route = SharedDumper::new(crate::netlink::dump::Dumper::new(SockProtocol::NetlinkRoute));
     let mut table = LinkTable::new(route);
     if let Err(error) = table.refresh(deadline()) {
         return crate::skip::skipped(&format!("needs NETLINK_ROUTE: {error}"));
     }
     assert!(table.links().any(Link::is_loopback));
-    assert!(table.follow().is_some());
+    assert!(table.update().is_some());
 }

@@ -25,7 +25,7 @@ fn payload(family: u8, index: i32, flags: u32, attributes: &[(u16, &[u8])]) -> V
 }
 
 #[test]
-fn a_link_is_what_its_attributes_say() {
+fn attributes_become_properties() {
     let kind = Request::one(0).attribute(IFLA_INFO_KIND, b"veth\0").finish(0)[HEADER..].to_vec();
     let attributes: &[(u16, &[u8])] = &[
         (IFLA_IFNAME, b"eth0\0"),
@@ -57,35 +57,35 @@ fn a_link_is_what_its_attributes_say() {
         on_bus: true,
     };
     assert!(whole.is_up() && !whole.is_loopback());
-    assert_eq!(report(&message(RTM_NEWLINK, &bytes)), Some(Report::Is(5, whole)));
+    assert_eq!(change(&message(RTM_NEWLINK, &bytes)), Some(Change::Set(5, whole)));
     for end in 0..bytes.len() {
-        // Cut between two attributes, or in the name: there is no telling. In no case is it read past its end.
-        let cut = report(&message(RTM_NEWLINK, &bytes[..end]));
-        assert!(cut.is_none() || matches!(cut, Some(Report::Is(5, _))), "{end}: {cut:?}");
+        // A message truncated between two attributes is valid. Nothing is read past the end.
+        let cut = change(&message(RTM_NEWLINK, &bytes[..end]));
+        assert!(cut.is_none() || matches!(cut, Some(Change::Set(5, _))), "{end}: {cut:?}");
     }
 }
 
 #[test]
-fn a_bridge_that_loses_a_port_does_not_take_the_device_away() {
+fn a_port_that_leaves_a_bridge_is_not_a_removed_device() {
     const AF_BRIDGE: u8 = 7;
     let name: &[(u16, &[u8])] = &[(IFLA_IFNAME, b"eth0\0")];
-    let gone = |family| report(&message(RTM_DELLINK, &payload(family, 5, 0, name)));
-    assert_eq!((gone(0), gone(AF_BRIDGE)), (Some(Report::Gone(5)), Some(Report::Other)));
+    let gone = |family| change(&message(RTM_DELLINK, &payload(family, 5, 0, name)));
+    assert_eq!((gone(0), gone(AF_BRIDGE)), (Some(Change::Removed(5)), Some(Change::Other)));
     let port = payload(AF_BRIDGE, 5, 0x1003, name);
-    assert_eq!(report(&message(RTM_NEWLINK, &port)), Some(Report::Other));
-    assert_eq!(report(&message(20, &[])), Some(Report::Other), "another kind of message");
+    assert_eq!(change(&message(RTM_NEWLINK, &port)), Some(Change::Other));
+    assert_eq!(change(&message(20, &[])), Some(Change::Other), "another kind of message");
 }
 
 #[test]
-fn an_event_of_wireless_extensions_says_only_name_and_flags() {
+fn an_event_of_the_wireless_extensions_has_only_name_and_flags() {
     let bytes = payload(0, 5, 0x1003, &[(IFLA_IFNAME, b"wlan0\0"), (IFLA_WIRELESS, &[1; 8])]);
-    let expected = Report::IsNamed(5, b"wlan0".to_vec(), 0x1003);
-    assert_eq!(report(&message(RTM_NEWLINK, &bytes)), Some(expected));
+    let expected = Change::SetNameAndFlags(5, b"wlan0".to_vec(), 0x1003);
+    assert_eq!(change(&message(RTM_NEWLINK, &bytes)), Some(expected));
 }
 
 #[test]
 #[cfg(target_endian = "little")]
-fn recorded_links_are_read() {
+fn recorded_links_are_parsed() {
     let kernel = Kernel::default().answers(RTM_GETLINK, &recorded("links.bin"));
     let mut links = Vec::new();
     let interrupted = list(&kernel.dumper(), deadline(), &mut |index, link| links.push((index, link)));
@@ -104,7 +104,7 @@ fn recorded_links_are_read() {
 }
 
 #[test]
-fn a_list_with_a_malformed_message_is_none() {
+fn a_malformed_message_fails_the_list() {
     let mut answer = testing::message(RTM_NEWLINK, 2, &payload(0, 5, 0, &[]));
     answer.extend(testing::message(3, 2, &[0; 4]));
     let kernel = Kernel::default().answers(RTM_GETLINK, &answer);
@@ -113,7 +113,7 @@ fn a_list_with_a_malformed_message_is_none() {
 }
 
 #[test]
-fn this_system_has_a_loopback() {
+fn this_host_has_a_loopback_device() {
     let dumper = SharedDumper::new(Dumper::new(SockProtocol::NetlinkRoute));
     if let Err(error) = probe(&dumper, deadline()) {
         return crate::skip::skipped(&format!("needs NETLINK_ROUTE: {error}"));

@@ -8,7 +8,7 @@ fn deadline() -> Instant {
 }
 
 #[test]
-fn a_shorter_structure_of_an_older_kernel_has_fewer_counters() {
+fn the_shorter_structure_of_an_older_kernel_has_fewer_counters() {
     let bytes: Vec<u8> = (1..=25_u64).flat_map(u64::to_ne_bytes).collect();
     let newer = Statistics::new(&bytes);
     assert_eq!((newer.get(0), newer.get(24), newer.get(25)), (Some(1), Some(25), None));
@@ -19,7 +19,7 @@ fn a_shorter_structure_of_an_older_kernel_has_fewer_counters() {
 
 #[test]
 #[cfg(target_endian = "little")]
-fn recorded_counters_are_those_of_the_links() {
+fn recorded_counters_equal_those_of_rtm_getlink() {
     let kernel = Kernel::default()
         .answers(RTM_GETSTATS, &recorded("stats.bin"))
         .answers(18, &recorded("links-with-stats.bin"));

@@ -2,19 +2,19 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A recorded file of a case.
+/// A recorded file of a fixture.
 fn recorded(case: &str, file: &str) -> Vec<u8> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = root.join("fixtures").join(case).join("proc/net").join(file);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The kernels whose files are recorded.
+/// The fixtures with recorded files.
 const KERNELS: [&str; 3] = ["net-kernel-2.6", "net-kernel-4-icmpmsg", "net-kernel-6.18"];
 const HEADER: &str = "Inter-|   Receive                                                |  Transmit\n \
     face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n";
 
-/// The interfaces in a table, and how many lines were skipped.
+/// The interfaces in a table, and the number of skipped lines.
 fn devices(text: &[u8]) -> (Vec<(Vec<u8>, Counters)>, u64) {
     let (mut devices, mut found) = (Devices::default(), Vec::new());
     for line in text.split(|byte| *byte == b'\n') {
@@ -34,7 +34,7 @@ fn each_counter_is_found_by_its_column() {
         [bytes_sent, bytes_recv, packets_sent, packets_recv, err_in, err_out, drop_in, drop_out].map(Some);
     assert_eq!((found, skipped), (vec![(b"eth0".to_vec(), counters)], 0));
 
-    // In another order and with a column that no kernel has yet.
+    // In another order, and with a column that no kernel has.
     let text = "x\n face |drop new errs packets bytes|bytes drop errs packets\n eth0:4 0 3 2 1 11 14 13 12\n";
     assert_eq!(devices(text.as_bytes()).0, [(b"eth0".to_vec(), counters)]);
 }
@@ -68,7 +68,7 @@ fn each_statistic_with_a_column_of_its_own_is_found() {
 }
 
 #[test]
-fn names_may_hold_what_the_kernel_lets_them() {
+fn names_may_contain_whatever_the_kernel_allows() {
     let values = "0 ".repeat(16);
     for name in ["eth0.100", "br-1a2b", "veth@x", "eth0:1", "a:b:c", "\u{e9}0", "|", "12"] {
         let (found, skipped) = devices(format!("{HEADER}{name:>6}:{values}\n").as_bytes());
@@ -80,7 +80,7 @@ fn names_may_hold_what_the_kernel_lets_them() {
 }
 
 #[test]
-fn a_line_that_is_no_interfaces_is_lost_alone() {
+fn a_malformed_line_affects_no_others() {
     let good = format!("eth1:{}", " 5".repeat(16));
     for bad in [
         "eth0 1 2 3 4 5 6 7 8 1 2 3 4 5 6 7 8",
@@ -111,7 +111,7 @@ fn the_largest_counters_are_kept() {
 }
 
 #[test]
-fn without_a_header_there_is_no_table() {
+fn a_file_without_a_header_is_not_a_table() {
     for text in
         ["", "\n\n", "eth0: 1 2 3\n", "a|b|c\n", " face |bytes packets errs|bytes packets errs drop\n"]
     {
@@ -122,20 +122,20 @@ fn without_a_header_there_is_no_table() {
 }
 
 #[test]
-fn a_table_cut_at_any_byte_gives_no_wrong_number() {
+fn a_table_truncated_anywhere_has_no_wrong_number() {
     for kernel in KERNELS {
         let text = recorded(kernel, "dev");
         let (whole, _) = devices(&text);
         assert!(!whole.is_empty(), "{kernel}");
         for end in 0..text.len() {
-            // Only the last column can be cut without a trace, and that one is not read.
+            // A truncated last column goes unnoticed, but it is not used.
             let (found, _) = devices(text.get(..end).unwrap_or_default());
             assert!(whole.starts_with(&found), "{kernel} cut at {end}: {found:?}");
         }
     }
 }
 
-/// Lines of bytes that these formats are made of, and others.
+/// Mostly bytes that occur in these formats.
 fn garbage() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         4 => prop::sample::select(b"0123456789 :|\n-".to_vec()),
@@ -154,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read(values in prop::collection::vec(any::<u64>(), 16), name in "[a-z][a-z0-9.:@-]{0,13}[a-z0-9]") {
+    fn a_printed_row_is_parsed_back(values in prop::collection::vec(any::<u64>(), 16), name in "[a-z][a-z0-9.:@-]{0,13}[a-z0-9]") {
         let words: Vec<String> = values.iter().map(u64::to_string).collect();
         let (found, skipped) = devices(format!("{HEADER}{name}:{}\n", words.join(" ")).as_bytes());
         prop_assert_eq!(skipped, 0);

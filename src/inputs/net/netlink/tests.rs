@@ -16,7 +16,7 @@ const GET_STATS: u16 = 94;
 const CONTROLLER: u16 = 0x10;
 const ETHTOOL: u16 = 21;
 
-/// A kernel with the recorded answers to everything but what was answered before.
+/// Adds the recorded answers to those that `kernel` already has.
 fn recorded_kernel(kernel: Kernel) -> Kernel {
     kernel
         .answers(GET_LINK, &recorded("links-with-stats.bin"))
@@ -25,7 +25,7 @@ fn recorded_kernel(kernel: Kernel) -> Kernel {
         .answers(ETHTOOL, &recorded("linkmodes.bin"))
 }
 
-/// A source that asks that kernel, and finds sysfs in `sys`.
+/// A source that uses this kernel, and `sys` as /sys.
 fn source(kernel: &Kernel, sys: &std::path::Path) -> Netlink {
     let host = Host::from_environment(|name| (name == "HOST_SYS").then(|| sys.as_os_str().to_owned()));
     let table = LinkTable::with_events(kernel.dumper(), kernel.subscribe());
@@ -38,7 +38,7 @@ fn source(kernel: &Kernel, sys: &std::path::Path) -> Netlink {
     })
 }
 
-/// What the source gives, each interface as tags and fields in one map, and what it says.
+/// The interfaces, each as one map of its tags and fields, and the messages.
 type Gathered = (Vec<BTreeMap<String, String>>, Vec<String>);
 
 fn gather(source: &mut Netlink) -> Result<Gathered, SourceError> {
@@ -75,7 +75,7 @@ fn none() -> std::path::PathBuf {
     "/nonexistent".into()
 }
 
-/// The keys and values of a line of line protocol, whose tags hold no comma without a backslash.
+/// The keys and values of a line of line protocol, in which every comma in a tag is escaped.
 fn values_of(line: &str) -> BTreeMap<String, String> {
     let (mut values, mut current, mut escaped) = (BTreeMap::new(), String::new(), false);
     for c in line.chars().chain([',']) {
@@ -94,7 +94,7 @@ fn values_of(line: &str) -> BTreeMap<String, String> {
 
 #[test]
 #[cfg(target_endian = "little")]
-fn recorded_answers_give_what_procfs_gave_at_the_same_time() {
+fn recorded_answers_equal_the_procfs_output_of_the_same_time() {
     let kernel = recorded_kernel(Kernel::default());
     let (interfaces, said) = gather(&mut source(&kernel, &none())).expect("it answers");
     assert_eq!(said, [""; 0]);
@@ -104,7 +104,7 @@ fn recorded_answers_give_what_procfs_gave_at_the_same_time() {
     for of_procfs in expected {
         let ours =
             interfaces.iter().find(|ours| ours["interface"] == of_procfs["interface"]).expect("it is there");
-        // sysfs has no file for that counter, and does not tell each kind.
+        // sysfs has no file for this counter, and not every kind.
         let more: BTreeSet<&str> =
             ours.keys().filter(|key| !of_procfs.contains_key(*key)).map(String::as_str).collect();
         assert!(more.iter().all(|key| ["rx_otherhost_dropped", "kind"].contains(key)), "{more:?}");
@@ -116,7 +116,7 @@ fn recorded_answers_give_what_procfs_gave_at_the_same_time() {
 
 #[test]
 #[cfg(target_endian = "little")]
-fn nothing_but_counters_and_speeds_is_asked_twice() {
+fn only_counters_and_speeds_are_requested_again() {
     let kernel = recorded_kernel(Kernel::default());
     let mut source = source(&kernel, &none());
     gather(&mut source).expect("it answers");
@@ -127,7 +127,7 @@ fn nothing_but_counters_and_speeds_is_asked_twice() {
 
 #[test]
 #[cfg(target_endian = "little")]
-fn an_old_kernel_has_the_counters_in_its_links() {
+fn the_counters_of_an_old_kernel_come_from_rtm_getlink() {
     let old = recorded_kernel(Kernel::default().refuses(GET_STATS, Errno::EOPNOTSUPP));
     let mut old_source = source(&old, &none());
     let (interfaces, said) = gather(&mut old_source).expect("it answers");
@@ -137,11 +137,11 @@ fn an_old_kernel_has_the_counters_in_its_links() {
     assert_eq!(interfaces, new.0);
     old.asked();
     let again = gather(&mut old_source).expect("it answers");
-    assert_eq!((again.0, again.1), (interfaces, vec![]), "it is said once");
+    assert_eq!((again.0, again.1), (interfaces, vec![]), "it is logged once");
     assert_eq!(old.asked(), [GET_LINK, ETHTOOL]);
 }
 
-/// A directory as /sys, where v0 has a speed.
+/// A directory like /sys, in which v0 has a speed.
 fn sys(speed: &str) -> tempfile::TempDir {
     let root = tempfile::tempdir().expect("a temporary directory");
     let directory = root.path().join("class/net/v0");
@@ -153,7 +153,7 @@ fn sys(speed: &str) -> tempfile::TempDir {
 
 #[test]
 #[cfg(target_endian = "little")]
-fn an_old_kernel_has_the_speeds_in_sysfs() {
+fn the_speeds_of_an_old_kernel_come_from_sysfs() {
     for errno in [Errno::ENOENT, Errno::EOPNOTSUPP] {
         let kernel = recorded_kernel(Kernel::default().refuses(CONTROLLER, errno));
         let sys = sys("2500\n");
@@ -164,15 +164,15 @@ fn an_old_kernel_has_the_speeds_in_sysfs() {
         assert_eq!(of(&gathered, "v0", "duplex").as_deref(), Some("\"half\""));
         assert_eq!(of(&gathered, "v1", "speed").as_deref(), Some("-1i"));
         kernel.asked();
-        assert_eq!(gather(&mut source).expect("it answers").1, [""; 0], "it is said once");
-        assert_eq!(kernel.asked(), [GET_STATS], "and asked once");
+        assert_eq!(gather(&mut source).expect("it answers").1, [""; 0], "it is logged once");
+        assert_eq!(kernel.asked(), [GET_STATS], "and requested once");
     }
 }
 
 #[test]
 #[cfg(target_endian = "little")]
-fn what_a_failing_driver_leaves_out_is_in_sysfs() {
-    // Nothing of any device, as where the first one fails.
+fn speeds_missing_because_of_a_failing_driver_come_from_sysfs() {
+    // No link mode at all, as if the driver of the first device fails.
     let failed = error(Errno::ENODEV);
     let kernel = recorded_kernel(Kernel::default().answers(ETHTOOL, &failed));
     let sys = sys("2500\n");
@@ -181,7 +181,7 @@ fn what_a_failing_driver_leaves_out_is_in_sysfs() {
     assert!(gathered.1[0].contains("ENODEV"), "{:?}", gathered.1);
     assert_eq!(of(&gathered, "v0", "speed").as_deref(), Some("2500i"));
     let next = gather(&mut source).expect("it answers");
-    assert_eq!(of(&next, "v0", "speed").as_deref(), Some("10000i"), "the driver is well again");
+    assert_eq!(of(&next, "v0", "speed").as_deref(), Some("10000i"), "the driver works again");
 }
 
 fn link(kind: u16, index: i32, flags: u32, name: &str) -> Vec<u8> {
@@ -211,7 +211,7 @@ fn small() -> Kernel {
     Kernel::default().answers(GET_LINK, &links).refuses(CONTROLLER, Errno::ENOENT)
 }
 
-/// Names and counters of what is gathered.
+/// The names and sent bytes of the gathered interfaces.
 fn rows(kernel: &Kernel) -> Result<Vec<(String, String)>, SourceError> {
     rows_of(&mut source(kernel, &none()))
 }
@@ -227,14 +227,14 @@ fn owned(rows: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_device_that_is_renamed_meanwhile_has_its_new_name() {
+fn a_device_renamed_during_the_gather_has_its_new_name() {
     let kernel = small().answers(GET_STATS, &counters(&[(2, 20), (3, 30)], 0));
     kernel.reports_during(GET_STATS, Ok(link(16, 2, 1, "wan0")));
     assert_eq!(rows(&kernel).expect("it answers"), owned(&[("wan0", "20i"), ("eth1", "30i")]));
 }
 
 #[test]
-fn two_devices_that_change_names_meanwhile_keep_their_counters() {
+fn two_devices_that_swap_names_during_the_gather_keep_their_counters() {
     let kernel = small().answers(GET_STATS, &counters(&[(2, 20), (3, 30)], 0));
     let renamed = [link(16, 2, 1, "tmp"), link(16, 3, 1, "eth0"), link(16, 2, 1, "eth1")].concat();
     kernel.reports_during(GET_STATS, Ok(renamed));
@@ -242,7 +242,7 @@ fn two_devices_that_change_names_meanwhile_keep_their_counters() {
 }
 
 #[test]
-fn a_device_that_goes_meanwhile_is_left_out() {
+fn a_device_removed_during_the_gather_is_skipped() {
     let kernel = small().answers(GET_STATS, &counters(&[(2, 20), (3, 30)], 0));
     kernel.reports_during(GET_STATS, Ok(link(17, 2, 1, "eth0")));
     assert_eq!(rows(&kernel).expect("it answers"), owned(&[("eth1", "30i")]));
@@ -250,14 +250,14 @@ fn a_device_that_goes_meanwhile_is_left_out() {
 }
 
 #[test]
-fn a_device_that_comes_meanwhile_waits_for_the_next_gather() {
+fn a_device_created_during_the_gather_is_written_by_the_next() {
     let kernel = small().answers(GET_STATS, &counters(&[(2, 20)], 0));
     kernel.reports_during(GET_STATS, Ok(link(16, 4, 1, "new0")));
     assert_eq!(rows(&kernel).expect("it answers"), owned(&[("eth0", "20i")]));
 }
 
 #[test]
-fn counters_of_a_device_whose_index_another_has_now_are_asked_again() {
+fn counters_are_requested_again_if_an_index_was_reused() {
     let kernel = small()
         .answers(GET_STATS, &counters(&[(2, 20), (3, 30)], 0))
         .answers(GET_STATS, &counters(&[(2, 1), (3, 31)], 0));
@@ -266,7 +266,7 @@ fn counters_of_a_device_whose_index_another_has_now_are_asked_again() {
 }
 
 #[test]
-fn an_index_that_never_stands_still_is_left_out() {
+fn an_index_that_is_reused_all_the_time_is_skipped() {
     let kernel = small().answers(GET_STATS, &counters(&[(2, 20), (3, 30)], 0));
     for _ in 0..ATTEMPTS {
         kernel.reports_during(GET_STATS, Ok([link(17, 2, 1, "eth0"), link(16, 2, 1, "other")].concat()));
@@ -276,7 +276,7 @@ fn an_index_that_never_stands_still_is_left_out() {
 }
 
 #[test]
-fn lost_messages_make_it_ask_for_everything_again() {
+fn everything_is_requested_again_after_lost_notifications() {
     let moved = [link(16, 2, 1, "moved"), link(16, 3, 1, "eth1"), done(0)].concat();
     let kernel = small()
         .answers(GET_LINK, &moved)
@@ -287,7 +287,7 @@ fn lost_messages_make_it_ask_for_everything_again() {
 }
 
 #[test]
-fn messages_that_are_always_lost_are_an_error_and_no_wrong_row() {
+fn notifications_lost_all_the_time_are_an_error() {
     let kernel = small().answers(GET_STATS, &counters(&[(2, 20), (3, 30)], 0));
     for _ in 0..ATTEMPTS {
         kernel.reports_during(GET_STATS, Err(Errno::ENOBUFS));
@@ -298,7 +298,7 @@ fn messages_that_are_always_lost_are_an_error_and_no_wrong_row() {
 }
 
 #[test]
-fn interrupted_counters_are_asked_again() {
+fn interrupted_counters_are_requested_again() {
     let kernel = small()
         .answers(GET_STATS, &counters(&[(2, 20)], INTERRUPTED))
         .answers(GET_STATS, &counters(&[(2, 20), (3, 30)], 0));
@@ -306,7 +306,7 @@ fn interrupted_counters_are_asked_again() {
 }
 
 #[test]
-fn what_was_dropped_runs_over_as_in_proc() {
+fn the_sum_of_drops_wraps_as_in_proc() {
     let kernel = small().answers(GET_STATS, &counters(&[(2, u64::MAX)], 0));
     let gathered = gather(&mut source(&kernel, &none())).expect("it answers");
     assert_eq!(of(&gathered, "eth0", "drop_in").as_deref(), Some("9223372036854775807i"), "clamped");
@@ -316,7 +316,7 @@ fn what_was_dropped_runs_over_as_in_proc() {
 }
 
 #[test]
-fn a_kernel_that_refuses_is_unavailable() {
+fn a_refusal_of_the_kernel_makes_the_source_unavailable() {
     for errno in [Errno::EPERM, Errno::EAFNOSUPPORT] {
         let kernel = Kernel::default().refuses(GET_LINK, errno);
         let Err(SourceError::Unavailable(cause)) = rows(&kernel) else { panic!("{errno}") };

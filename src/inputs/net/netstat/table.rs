@@ -1,43 +1,45 @@
-//! The table of interfaces that one run of `netstat -i` prints.
+//! Parses the table of interfaces that one run of `netstat -i` prints.
+//!
+//! A row is `Name Mtu Network Address`, followed by one cell per counter. Which counters these are depends on the
+//! system, the release and the flags, so they are identified by the header. The address may be missing, and a header is
+//! not always above its cells, so cells are counted from the right.
 //!
 //! Source: `intpr` in `usr.bin/netstat/if.c` of FreeBSD, OpenBSD and NetBSD and in `netstat.tproj/if.c` of Apple's
-//! `network_cmds`. A row is `Name Mtu Network Address` and then one cell a counter; which counters those are differs
-//! between systems, releases and flags, so they are known by the header's names. The address may be empty and
-//! headers need not stand over their cells, so both are counted from the right.
+//! `network_cmds`.
 
 use crate::inputs::net::counters::{Counter, Counters};
 use crate::netstat::{FirstLine, cells};
 use crate::number::parse_decimal;
 
-/// One interface's own row: the one whose network is `<Link>` or `<Link#N>`. The rows of its addresses split its
-/// counters (FreeBSD) or repeat them (the others).
+/// The row of an interface: its network is `<Link>` or `<Link#N>`. There are also rows for its addresses, which have a
+/// part of its counters (FreeBSD) or the same counters (other systems), and are ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The name as printed: with `*` at its end where the interface is down, then cut where the release cuts.
+    /// The name as printed: with `*` appended if the interface is down, then truncated by some releases.
     pub cell: Vec<u8>,
-    /// The network cell, `<Link#N>`: with its number, what tells interfaces apart whose names are cut.
+    /// The network cell, `<Link#N>`. Its number identifies an interface even if the name is truncated.
     pub link: Vec<u8>,
-    /// The counters that the table holds.
+    /// The counters in the table.
     pub counters: Counters,
-    /// What else it says.
+    /// The other properties in the table.
     pub details: Details,
 }
 
-/// What a table says of an interface besides its counters, as far as it does.
+/// The properties of an interface other than its counters. `None` if the table does not have them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Details {
-    /// The longest packet, in bytes.
+    /// The maximum transmission unit, in bytes.
     pub mtu: Option<u64>,
-    /// The index.
+    /// The interface index.
     pub index: Option<u64>,
-    /// The collisions.
+    /// The number of collisions.
     pub collisions: Option<u64>,
-    /// The hardware address; empty where there is none.
+    /// The hardware address; empty if there is none.
     pub address: Vec<u8>,
 }
 
 impl Row {
-    /// The name, as far as it is printed.
+    /// The name, which may be truncated.
     #[must_use]
     pub fn name(&self) -> &[u8] {
         self.cell.strip_suffix(b"*").unwrap_or(&self.cell)
@@ -50,31 +52,31 @@ impl Row {
     }
 }
 
-/// Reads one run's output.
+/// Parses the output of one run.
 #[derive(Debug, Default)]
 pub struct Table {
     first: FirstLine,
     seen_header: bool,
-    /// What each counter cell holds. `None` before a header.
+    /// The columns after the address. `None` before the first header.
     columns: Option<Vec<Column>>,
     rows: Vec<Row>,
     name_width: usize,
     skipped: u64,
 }
 
-/// What came of a whole output.
+/// The table of a complete output.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    /// The interfaces' own rows.
+    /// One row per interface.
     pub rows: Vec<Row>,
-    /// How wide the name column is. No name is printed longer, so one of that width may be cut.
+    /// The width of the name column. A name of this width may be truncated.
     pub name_width: usize,
-    /// How many malformed rows were skipped.
+    /// The number of malformed rows that were skipped.
     pub skipped: u64,
 }
 
 impl Table {
-    /// Takes the next line; `None` stands for one too long to be kept.
+    /// Parses the next line; `None` stands for a line over the limit.
     pub fn line(&mut self, line: Option<&[u8]>) {
         let Some(line) = line else {
             self.skipped += 1;
@@ -88,16 +90,16 @@ impl Table {
             Some(_) => match read_row(self.columns.as_deref(), &row) {
                 Ok(None) => {}
                 Ok(Some(found)) => self.rows.push(found),
-                Err(Unreadable) => self.skipped += 1,
+                Err(Malformed) => self.skipped += 1,
             },
         }
     }
 
-    /// Ends the output.
+    /// Returns the table at the end of the output.
     ///
     /// # Errors
-    /// Where it was no table of interfaces: its first line, quoted. Every system has an interface, so nothing at all
-    /// is none either.
+    /// If the output was not a table of interfaces: its first line, quoted. An empty output is an error too, since every
+    /// system has an interface.
     pub fn finish(self) -> Result<Links, String> {
         if self.seen_header {
             let longest = self.rows.iter().map(|row| row.cell.len()).max().unwrap_or(0);
@@ -114,8 +116,8 @@ impl Table {
         let place = |name: &[u8]| names.iter().position(|cell| *cell == name);
         let before = place(b"Address").or_else(|| place(b"Network"));
         let counters = before.and_then(|before| names.get(before + 1..)).unwrap_or_default();
-        let columns: Vec<Column> = counters.iter().map(|name| Column::of_name(name)).collect();
-        // Rows under a header of something else are not to be read by the last one.
+        let columns: Vec<Column> = counters.iter().map(|name| Column::from_name(name)).collect();
+        // After the header of another table, the columns of the last header no longer apply.
         let is_table = columns.iter().any(|column| matches!(column, Column::Counter(_)));
         self.columns = is_table.then_some(columns);
         if self.columns.is_some() {
@@ -131,12 +133,12 @@ impl Table {
 enum Column {
     Counter(Counter),
     Collisions,
-    /// Time; OpenBSD's Ifail and Ofail, which are errors and drops in one; what a later release may add.
+    /// Time; OpenBSD's Ifail and Ofail, which are sums of errors and drops; columns of later releases.
     Other,
 }
 
 impl Column {
-    const fn of_name(name: &[u8]) -> Self {
+    const fn from_name(name: &[u8]) -> Self {
         Self::Counter(match name {
             b"Ibytes" => Counter::BytesRecv,
             b"Obytes" => Counter::BytesSent,
@@ -145,7 +147,7 @@ impl Column {
             b"Ierrs" => Counter::ErrIn,
             b"Oerrs" => Counter::ErrOut,
             b"Idrop" | b"Idrops" => Counter::DropIn,
-            // The drops of the sending queue (if_snd.ifq_drops, ifi_oqdrops), wherever a release has one column only.
+            // A single drop column is that of the send queue (if_snd.ifq_drops, ifi_oqdrops) in every release.
             b"Odrop" | b"Odrops" | b"Drop" | b"Drops" => Counter::DropOut,
             b"Coll" | b"Colls" => return Self::Collisions,
             _ => return Self::Other,
@@ -153,32 +155,32 @@ impl Column {
     }
 }
 
-/// A row that is no row of this table.
-struct Unreadable;
+/// A malformed row.
+struct Malformed;
 
-/// Reads one row; `None` where it is not an interface's own. No header before it, or one that is not understood, costs it.
-fn read_row(columns: Option<&[Column]>, row: &[&[u8]]) -> Result<Option<Row>, Unreadable> {
-    let &[name, mtu, link, ref rest @ ..] = row else { return Err(Unreadable) };
-    // Only a link's cell begins so: before its place, cells before it have run together.
+/// Parses a row. `None` if it is the row of an address. A row without a known header before it is malformed.
+fn read_row(columns: Option<&[Column]>, row: &[&[u8]]) -> Result<Option<Row>, Malformed> {
+    let &[name, mtu, link, ref rest @ ..] = row else { return Err(Malformed) };
+    // Only the network cell starts with `<`. If it is too far left, cells before it have run together.
     if name == b"*" || name.starts_with(b"<") || mtu.starts_with(b"<") {
-        return Err(Unreadable);
+        return Err(Malformed);
     }
     if !link.starts_with(b"<") {
         return Ok(None);
     }
-    let columns = columns.ok_or(Unreadable)?;
-    // A plain number is no address: then the row has a cell too many, and which one cannot be told.
-    let address = rest.len().checked_sub(columns.len()).ok_or(Unreadable)?;
+    let columns = columns.ok_or(Malformed)?;
+    let address = rest.len().checked_sub(columns.len()).ok_or(Malformed)?;
     let (address, values) = rest.split_at(address);
+    // A plain number is not an address: the row has one cell too many, and it is unknown which.
     if address.len() > 1 || address.iter().any(|cell| parse_decimal(cell).is_some()) {
-        return Err(Unreadable);
+        return Err(Malformed);
     }
     let mut counters = Counters::default();
     let mut details = Details {
         mtu: parse_decimal(mtu),
         index: link.strip_prefix(b"<Link#").and_then(|rest| parse_decimal(rest.strip_suffix(b">")?)),
         collisions: None,
-        // In the place of an address, FreeBSD prints the name of an interface that has none.
+        // FreeBSD prints the name of an interface that has no address in its place.
         address: address
             .first()
             .filter(|cell| is_hardware_address(cell))
@@ -187,12 +189,12 @@ fn read_row(columns: Option<&[Column]>, row: &[&[u8]]) -> Result<Option<Row>, Un
     };
     for (column, cell) in columns.iter().zip(values) {
         let value = parse_decimal(cell);
-        // `-` alone is what netstat prints for no value; a negative number is a counter that ran over.
+        // netstat prints `-` for an unknown value, and a negative number for a counter that overflowed.
         if value.is_none() && !cell.starts_with(b"-") {
-            return Err(Unreadable);
+            return Err(Malformed);
         }
         match column {
-            Column::Counter(counter) => *counters.get_mut(counter.index()).ok_or(Unreadable)? = value,
+            Column::Counter(counter) => *counters.get_mut(counter.index()).ok_or(Malformed)? = value,
             Column::Collisions => details.collisions = value,
             Column::Other => {}
         }

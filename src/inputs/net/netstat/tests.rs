@@ -15,7 +15,7 @@ fn table(output: &[u8]) -> Result<Links, String> {
     table.finish()
 }
 
-/// `NAME counter=value...`, counters that are not known left out.
+/// `NAME counter=value...`, without unknown counters.
 fn shown(name: &[u8], counters: &[Option<u64>]) -> String {
     let known =
         COUNTERS.iter().zip(counters).filter_map(|(counter, value)| value.map(|value| (counter, value)));
@@ -28,10 +28,10 @@ fn rows(output: &str) -> (Vec<String>, u64) {
     (links.rows.iter().map(|row| shown(&row.cell, &row.counters)).collect(), links.skipped)
 }
 
-/// The answers of the fakes: the command line with its output, or why it fails.
+/// Per command line, the output or the error.
 type Answers<'a> = [(&'a str, Result<&'a str, &'a str>)];
 
-/// Gathers from answers, and says which commands were run.
+/// Gathers from answers. Returns also which commands were run.
 fn gathered(platform: Platform, answers: &Answers<'_>) -> (Gathered, Vec<String>) {
     let answers: BTreeMap<_, _> = answers.iter().copied().collect();
     let mut ran = Vec::new();
@@ -60,7 +60,7 @@ fn values(gathered: &Gathered) -> Vec<String> {
 }
 
 #[test]
-fn cells_are_known_by_the_headers_names() {
+fn cells_are_identified_by_the_header() {
     let (links, skipped) = rows(
         "Name Mtu Network Address Drops Oerrs Obytes Ierrs Time Idrops Ipkts Opkts Ibytes
 em0 1500 <Link#1> 00:1b:21:aa:bb:cc 1 2 3 4 5 6 7 8 9
@@ -76,7 +76,7 @@ tun0* 1500 <Link#2> 21 22 23 24 25 26 27 28 29
 }
 
 #[test]
-fn errors_and_drops_in_one_are_taken_for_neither() {
+fn sums_of_errors_and_drops_are_ignored() {
     let (links, skipped) = rows(
         "Name    Mtu   Network     Address              Ipkts Ifail    Opkts Ofail Colls
 vio0    1500  <Link>      fe:e1:ba:d0:01:02        1     2        3     4     5
@@ -86,7 +86,7 @@ vio0    1500  <Link>      fe:e1:ba:d0:01:02        1     2        3     4     5
 }
 
 #[test]
-fn what_has_no_value_is_not_kept() {
+fn unknown_values_are_not_counters() {
     let (links, skipped) = rows(
         "Name Mtu Network Address Ibytes Obytes Drop
 em0 1500 <Link#1 00:1b:21:aa:bb:cc - 7 -3
@@ -101,7 +101,7 @@ lo0 - <Link#2> lo0 18446744073709551615 0 0
 }
 
 #[test]
-fn rows_that_cannot_be_read_are_counted_and_cost_no_other() {
+fn malformed_rows_are_counted_and_affect_no_others() {
     let header = "Name Mtu Network Address Ibytes Obytes";
     let good = "em0 1500 <Link#1> 00:1b:21:aa:bb:cc 1 2";
     for bad in [
@@ -131,7 +131,7 @@ fn rows_that_cannot_be_read_are_counted_and_cost_no_other() {
 }
 
 #[test]
-fn a_second_header_governs_what_follows() {
+fn a_second_header_applies_to_the_rows_below_it() {
     let (links, skipped) = rows(
         "Name Mtu Network Address Ibytes Obytes
 em0 1500 <Link#1> 00:1b:21:aa:bb:cc 1 2
@@ -146,7 +146,7 @@ em0 1500 <Link#1> 00:1b:21:aa:bb:cc 5 6
 }
 
 #[test]
-fn an_output_without_a_header_is_foreign_and_quoted() {
+fn an_output_without_a_header_is_quoted_in_an_error() {
     assert_eq!(table(b" \n\r\n"), Err("printed nothing, expected a table of interfaces".to_owned()));
     for (output, first) in [
         ("usage: netstat [-i]\nName\n", "usage: netstat [-i]"),
@@ -159,7 +159,7 @@ fn an_output_without_a_header_is_foreign_and_quoted() {
 }
 
 #[test]
-fn the_width_of_the_names_is_the_headers_or_the_longest_names() {
+fn the_name_width_is_that_of_the_header_or_of_the_longest_name() {
     let width = |output: &str| table(output.as_bytes()).map(|links| links.name_width);
     assert_eq!(width("Name  Mtu   Network  Address  Ibytes\nlo0 1 <Link#1> 1\n"), Ok(5));
     assert_eq!(width("Name Mtu Network Address Ibytes\nutun10 1 <Link#1> 1\n"), Ok(6));
@@ -178,7 +178,7 @@ new0*   1500  <Link>      fe:e1:ba:d0:01:04        0     0        0     0     0
 ";
 
 #[test]
-fn several_runs_are_put_together_by_name() {
+fn several_runs_are_joined_by_name() {
     let (gathered, ran) = gathered(
         Platform::OpenBsd,
         &[("netstat -inbv", Ok(IBYTES)), ("netstat -indv", Ok(IDROP)), ("netstat -inev", Ok(IERRS))],
@@ -198,7 +198,7 @@ fn several_runs_are_put_together_by_name() {
 }
 
 #[test]
-fn a_run_that_fails_costs_only_what_it_alone_gives() {
+fn a_failed_run_affects_only_the_counters_that_no_other_run_has() {
     let (gathered, _) = gathered(
         Platform::OpenBsd,
         &[("netstat -inbv", Err("timed out")), ("netstat -indv", Ok("oops")), ("netstat -inev", Ok(IERRS))],
@@ -218,7 +218,7 @@ fn a_run_that_fails_costs_only_what_it_alone_gives() {
 }
 
 #[test]
-fn rows_of_one_name_are_one_interface_only_where_links_bear_no_number() {
+fn rows_with_the_same_name_are_one_interface_only_if_links_have_no_number() {
     let netbsd = "Name Mtu Network Address Ibytes Obytes
 wm0 1500 <Link> 00:1b:21:0a:0b:0c 1 2
 wm0 1500 <Link> 00:1b:21:0a:0b:0c 1 2
@@ -241,7 +241,7 @@ bridge1 1500 <Link#3> 58:9c:fc:00:11:24 5 6
     assert_eq!(values(&found), ["em0 bytes_sent=4 bytes_recv=3"]);
 }
 
-/// A table of macOS up to 11, whose names have 5 characters, with these rows.
+/// A table of macOS up to 11, in which names have 5 characters, with these rows.
 fn narrow(rows: &[&str]) -> String {
     let header = "Name  Mtu   Network       Address            Ipkts Ierrs     Ibytes    Opkts Oerrs     Obytes  Coll Drop";
     format!("{header}\n{}\n", rows.join("\n"))
@@ -253,7 +253,7 @@ const GIF0: &str = "gif0* 1280  <Link#2>      0     0          0        0     0 
 const EN0: &str = "en0   1500  <Link#4>    a4:83:e7:01:02:03  882     2 900     331     0  511     0  118";
 
 #[test]
-fn cut_names_are_resolved_by_asking_for_each() {
+fn truncated_names_are_resolved_by_a_run_for_each() {
     let (all, utun10, utun11) = (narrow(&[GIF0, EN0, UTUN10, UTUN11]), narrow(&[UTUN10]), narrow(&[UTUN11]));
     let (found, ran) = gathered(
         Platform::MacOs,
@@ -280,26 +280,26 @@ fn cut_names_are_resolved_by_asking_for_each() {
 }
 
 #[test]
-fn names_that_cannot_be_cut_need_no_ifconfig() {
+fn names_that_cannot_be_truncated_need_no_ifconfig() {
     let (found, ran) = gathered(Platform::MacOs, &[("netstat -ibdnl", Ok(&narrow(&[GIF0, EN0])))]);
     assert_eq!((found.errors.as_slice(), ran.len(), names(&found).len()), (&[][..], 1, 2));
 }
 
 #[test]
-fn a_name_as_wide_as_its_column_is_whole_where_no_longer_one_can_be_meant() {
+fn a_name_as_wide_as_its_column_is_complete_if_no_longer_one_matches() {
     let all = narrow(&[UTUN10]);
     let run =
         |listed| gathered(Platform::MacOs, &[("netstat -ibdnl", Ok(&all)), ("ifconfig -l", Ok(listed))]);
     let (found, ran) = run("utun1 en0");
     assert_eq!((found.errors.len(), ran.len(), names(&found)), (0, 2, vec![("utun1".to_owned(), None)]));
-    // Two that can be meant are asked for, and here nobody answers.
+    // Two names match, so there is a run for each, which fails here.
     let (found, ran) = run("utun1 utun10 en0");
     assert_eq!(found.errors, ["netstat -ibdnl -I utun1 no such answer (and 1 more)"]);
     assert_eq!((ran.len(), names(&found).len()), (4, 0));
 }
 
 #[test]
-fn cut_names_that_cannot_be_resolved_are_skipped() {
+fn truncated_names_that_cannot_be_resolved_are_skipped() {
     let all = narrow(&[EN0, UTUN10, UTUN11]);
     let (found, _) =
         gathered(Platform::MacOs, &[("netstat -ibdnl", Ok(&all)), ("ifconfig -l", Err("is not there"))]);
@@ -309,7 +309,7 @@ fn cut_names_that_cannot_be_resolved_are_skipped() {
     );
     assert_eq!(names(&found), [("en0".to_owned(), Some(true))]);
 
-    // A netstat that ignores -I says nothing of one interface; one that is gone is no fault.
+    // A netstat that ignores -I is an error; an interface that was removed is not.
     let none = narrow(&[]);
     let (found, _) = gathered(
         Platform::MacOs,
@@ -325,7 +325,7 @@ fn cut_names_that_cannot_be_resolved_are_skipped() {
 }
 
 #[test]
-fn each_system_gets_its_runs() {
+fn each_platform_has_its_runs() {
     assert_eq!(runs(Platform::FreeBsd), [["-ibdnW"]]);
     assert_eq!(runs(Platform::MacOs), [["-ibdnl"]]);
     assert_eq!(runs(Platform::OpenBsd), [["-inbv"], ["-indv"], ["-inev"]]);
@@ -333,7 +333,7 @@ fn each_system_gets_its_runs() {
 }
 
 #[test]
-fn loopback_is_known_by_its_name() {
+fn loopback_interfaces_are_recognized_by_name() {
     for (name, expected) in
         [("lo", true), ("lo0", true), ("lo12", true), ("lo0a", false), ("log0", false), ("plo0", false)]
     {
@@ -343,13 +343,13 @@ fn loopback_is_known_by_its_name() {
 
 proptest! {
     #[test]
-    fn no_output_makes_it_panic(output in proptest::collection::vec(any::<u8>(), 0..2000)) {
-        // The header that a table needs does not come about by chance.
+    fn no_output_panics(output in proptest::collection::vec(any::<u8>(), 0..2000)) {
+        // Random bytes do not contain the header of a table.
         prop_assert!(table(&output).is_err());
     }
 
     #[test]
-    fn no_row_makes_it_panic(text in "((Name|em0|utun1\\*?) [ <>Link#Ibytes.:0-9a-f\\n\\t-]{0,60}\\n){0,20}") {
+    fn no_row_panics(text in "((Name|em0|utun1\\*?) [ <>Link#Ibytes.:0-9a-f\\n\\t-]{0,60}\\n){0,20}") {
         let output = format!("Name Mtu Network Address Ibytes Obytes Drop\n{text}");
         prop_assert!(table(output.as_bytes()).is_ok());
         let list = text.replace('\n', " ");
@@ -363,7 +363,7 @@ proptest! {
     }
 
     #[test]
-    fn a_row_comes_back_as_it_was(
+    fn a_printed_row_is_parsed_back(
         counters in any::<[Option<u64>; 4]>(),
         down in any::<bool>(),
         address in proptest::option::of("[0-9a-f]{2}(:[0-9a-f]{2}){5}"),

@@ -2,14 +2,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A recorded file of a case.
+/// A recorded file of a fixture.
 fn recorded(case: &str, file: &str) -> Vec<u8> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = root.join("fixtures").join(case).join("proc/net").join(file);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The kernels whose files are recorded.
+/// The fixtures with recorded files.
 const KERNELS: [&str; 3] = ["net-kernel-2.6", "net-kernel-4-icmpmsg", "net-kernel-6.18"];
 
 fn read(file: &str, text: &[u8]) -> (Vec<(String, i64)>, u64) {
@@ -30,7 +30,7 @@ fn owned(counters: &[(&str, i64)]) -> Vec<(String, i64)> {
 }
 
 #[test]
-fn each_form_has_its_names() {
+fn each_format_has_its_names() {
     let text = "TcpExt: ListenDrops TCPTimeouts\nTcpExt: 1 2\nIpExt: InOctets\nIpExt: 3\n";
     let expected = owned(&[("tcpext_listendrops", 1), ("tcpext_tcptimeouts", 2), ("ipext_inoctets", 3)]);
     assert_eq!(read("netstat", text.as_bytes()), (expected, 0));
@@ -55,7 +55,7 @@ fn each_form_has_its_names() {
 }
 
 #[test]
-fn a_malformed_line_of_each_form_is_lost_alone() {
+fn a_malformed_line_of_each_format_affects_no_others() {
     for (file, good, bad) in [
         ("snmp6", "Ip6A 1", &["Ip6A", "Ip6A x", "Ip6A 1 2", "IpA 1", "Ip6 1", "Ip6A,b 1", "6 1"][..]),
         ("sockstat", "TCP: a 1", &["TCP a 1", "TCP: a", "TCP: a x", "TCP: a 1 b", ": a 1", "T P: a 1"]),
@@ -69,7 +69,7 @@ fn a_malformed_line_of_each_form_is_lost_alone() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_costs_its_own_counters() {
+fn an_unreadable_file_affects_no_others() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     std::fs::write(directory.path().join("sockstat"), "TCP: inuse 1\n").expect("written");
     std::fs::create_dir(directory.path().join("netstat")).expect("made");
@@ -83,7 +83,7 @@ fn a_file_that_cannot_be_read_costs_its_own_counters() {
 }
 
 #[test]
-fn every_protocol_counter_of_each_kernel_comes_through() {
+fn every_protocol_counter_of_each_kernel_is_parsed() {
     for kernel in KERNELS {
         let text = recorded(kernel, "snmp");
         let (counters, skipped) = protocols(&text);
@@ -112,7 +112,7 @@ fn protocol_counters_are_signed() {
 }
 
 #[test]
-fn a_pair_of_lines_that_do_not_fit_is_lost_alone() {
+fn a_malformed_pair_of_lines_affects_no_others() {
     let udp = [(String::from("udp_a"), 1)];
     for bad in [
         "Tcp: A B\nTcp: 1\n",
@@ -145,13 +145,13 @@ fn protocol_counters_are_bounded() {
 }
 
 #[test]
-fn protocol_counters_cut_at_any_byte_are_whole_lines() {
+fn protocol_counters_truncated_anywhere_are_those_of_complete_lines() {
     for kernel in KERNELS {
         let text = recorded(kernel, "snmp");
         let (whole, _) = protocols(&text);
         for end in 0..text.len() {
             let (found, _) = protocols(text.get(..end).unwrap_or_default());
-            // The very last number may have lost digits, which cannot be told.
+            // Missing digits of the very last number go unnoticed.
             let sure = found.split_last().map_or(&[][..], |(_, sure)| sure);
             assert!(whole.starts_with(sure), "{kernel} cut at {end}");
         }

@@ -44,7 +44,7 @@ fn a_speed_is_a_number_or_unknown() {
     ] {
         assert_eq!(speed(text), expected, "{}", text.escape_ascii());
     }
-    // More than such a file ever holds: no part of it is taken for the whole.
+    // Longer than any speed: the start of the number is not the value.
     assert_eq!(speed(&[b'1'; 4096]), -1);
 }
 
@@ -65,7 +65,7 @@ fn flags_are_hexadecimal() {
 }
 
 #[test]
-fn an_interface_that_is_not_there_is_unknown() {
+fn the_attributes_of_a_missing_interface_are_unknown() {
     let (root, class_net) = class_net(b"eth0", "speed", b"1000\n");
     assert_eq!((class_net.speed(b"eth1"), class_net.flags(b"eth1")), (-1, None));
     assert_eq!(class_net.flags(b"eth0"), None, "a file that is missing");
@@ -76,17 +76,17 @@ fn an_interface_that_is_not_there_is_unknown() {
 }
 
 #[test]
-fn a_directory_or_a_pipe_in_the_place_of_a_file_is_unknown() {
+fn a_directory_or_a_pipe_instead_of_a_file_is_unknown() {
     let (root, class_net) = class_net(b"eth0", "flags", b"0x1003\n");
     fs::create_dir(root.path().join("eth0/speed")).expect("it can be made");
     assert_eq!(class_net.speed(b"eth0"), -1);
     fs::remove_file(root.path().join("eth0/flags")).expect("it can be removed");
     nix::unistd::mkfifo(&root.path().join("eth0/flags"), Mode::S_IRWXU).expect("it can be made");
-    assert_eq!(class_net.flags(b"eth0"), None, "and does not hold the gather up");
+    assert_eq!(class_net.flags(b"eth0"), None, "and does not block");
 }
 
 #[test]
-fn odd_names_are_names() {
+fn unusual_names_are_valid() {
     for name in [&b"eth0.100"[..], b"veth@x", b"eth0:1", b"...", b"a b", b"\xe9th0", "é0".as_bytes()] {
         let (_root, class_net) = class_net(name, "speed", b"25000\n");
         assert_eq!(class_net.speed(name), 25000, "{}", name.escape_ascii());
@@ -106,7 +106,7 @@ fn no_name_leads_out_of_the_directory() {
     }
 }
 
-/// A directory as that of sysfs, with one interface.
+/// A directory like that of sysfs, with one interface.
 fn with_files(files: &[(&str, &str)]) -> (TempDir, ClassNet) {
     let (root, class_net) = class_net(b"eth0", "uevent", b"INTERFACE=eth0\nIFINDEX=5\n");
     for (name, text) in files {
@@ -116,7 +116,7 @@ fn with_files(files: &[(&str, &str)]) -> (TempDir, ClassNet) {
 }
 
 #[test]
-fn texts_lose_one_newline() {
+fn one_newline_is_removed_from_texts() {
     for (text, expected) in
         [("up\n", "up"), ("a b\n\n", "a b\n"), (" x ", " x "), ("\n", ""), ("", ""), ("\\\n", "\\")]
     {
@@ -129,7 +129,7 @@ fn texts_lose_one_newline() {
 }
 
 #[test]
-fn statistics_are_found_by_their_names() {
+fn statistics_are_read_by_name() {
     let (root, class_net) = class_net(b"eth0", "uevent", b"");
     fs::create_dir(root.path().join("eth0/statistics")).expect("it can be made");
     fs::write(root.path().join("eth0/statistics/rx_missed_errors"), "18446744073709551615\n")
@@ -140,7 +140,7 @@ fn statistics_are_found_by_their_names() {
 }
 
 #[test]
-fn links_lead_to_the_bus_and_to_the_master() {
+fn symbolic_links_are_read() {
     let (root, class_net) = with_files(&[]);
     assert_eq!((class_net.is_on_bus(b"eth0"), class_net.master(b"eth0")), (false, Vec::new()));
     std::os::unix::fs::symlink("../../../0000:00:03.0", root.path().join("eth0/device")).expect("a link");
@@ -149,7 +149,7 @@ fn links_lead_to_the_bus_and_to_the_master() {
 }
 
 #[test]
-fn the_kind_is_told_by_what_is_there() {
+fn the_kind_is_derived_from_the_files() {
     let veth = [("iflink", "6\n"), ("type", "1\n")];
     let event = |kind: &str| format!("DEVTYPE={kind}\nINTERFACE=eth0\nIFINDEX=5\n");
     for (files, expected) in [

@@ -70,26 +70,26 @@ mod tests {
     }
 
     #[test]
-    fn all_where_there_is_room() {
+    fn all_groups_are_written_if_they_fit() {
         assert_eq!(chosen(&[(1, false), (0, true)], 2), [0, 1]);
         assert_eq!(chosen(&[], 1), [0; 0]);
     }
 
     #[test]
-    fn the_largest_beside_one_line_for_the_rest() {
+    fn the_largest_groups_and_one_line_for_the_rest() {
         assert_eq!(chosen(&[(1, false), (5, false), (3, false)], 2), [1]);
         assert_eq!(chosen(&[(1, false), (5, false), (3, false), (5, false)], 3), [1, 3]);
         assert_eq!(chosen(&[(1, false), (5, false)], 1), [0; 0]);
     }
 
     #[test]
-    fn equal_ones_in_the_order_of_their_tags() {
+    fn equal_groups_are_in_the_order_of_their_tags() {
         assert_eq!(chosen(&[(7, false); 5], 3), [0, 1]);
         assert_eq!(chosen(&[(0, false); 5], 3), [0, 1]);
     }
 
     #[test]
-    fn one_with_a_line_gives_way_only_to_one_larger_by_half() {
+    fn a_group_loses_its_line_only_to_one_larger_by_half() {
         assert_eq!(chosen(&[(149, false), (100, true), (1, false)], 2), [1]);
         assert_eq!(chosen(&[(150, false), (100, true), (1, false)], 2), [0]);
         assert_eq!(chosen(&[(0, false), (0, true), (0, false)], 2), [1]);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_protocol_needs_a_line_for_the_rest_only_where_something_is_folded() {
+    fn a_protocol_has_a_line_for_the_rest_only_if_groups_were_folded() {
         let candidate =
             |place, kind, size, is_alive| Candidate { place, kind, size, had_line: false, is_alive };
         let by_place = |a: &Candidate, b: &Candidate| a.place.cmp(&b.place);

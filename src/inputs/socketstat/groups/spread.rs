@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn sockets_are_sorted_into_lines() {
+    fn sockets_are_assigned_to_lines() {
         let field = |name| FIELDS.iter().find(|field| field.name == name).unwrap();
         let mut samples = Samples::new(vec![field("rtt"), field("min_rtt")]);
         let mut add = |group, rtt: u32, min_rtt: u32| {

@@ -115,7 +115,7 @@ fn field<'a>(lines: &'a Written, field: &str) -> Vec<(&'a str, Option<u64>)> {
 }
 
 #[test]
-fn a_group_is_one_line() {
+fn each_group_is_one_line() {
     let mut groups = groups(&options(&["direction", "service"], None), &["rtt", "retrans_total"]);
     let mut sockets =
         [Connection::inbound(1, 100), Connection::inbound(2, 50), Connection::new(3, (9, 5432), 7)];
@@ -174,7 +174,7 @@ fn a_failed_dump_changes_nothing() {
 }
 
 #[test]
-fn once_counts_what_is_there() {
+fn once_writes_the_current_sockets() {
     let extra = ExtraFields::default();
     let options = options(&["service"], None);
     let mut groups = Groups::of_options(&options, &extra, &[Protocol::Tcp], true, false, Path::new("/sys"))
@@ -220,7 +220,7 @@ fn a_cookie_counts_once_in_a_dump() {
 }
 
 #[test]
-fn what_does_not_fit_is_one_line() {
+fn groups_over_the_limit_are_one_line() {
     let mut groups = groups(&options(&["service"], Some(3)), &["rtt"]);
     let services = [(1, 80, 500), (2, 81, 400), (3, 82, 300), (4, 83, 1)];
     let sockets = |grow: [u64; 4]| {
@@ -312,7 +312,7 @@ fn groups_are_remembered_for_an_hour_and_four_per_line() {
 }
 
 #[test]
-fn single_sockets_are_bounded() {
+fn single_sockets_are_limited() {
     let mut groups = groups(&options(&[], Some(2)), &["rtt"]);
     let sockets = |grow: u64| {
         [(1, 500), (2, 400), (3, 300)].map(|(cookie, bytes)| {
@@ -334,7 +334,7 @@ fn single_sockets_are_bounded() {
 }
 
 #[test]
-fn sockets_with_the_same_tags_are_apart_and_strings_are_there() {
+fn sockets_with_the_same_tags_are_separate_lines_with_their_strings() {
     let mut groups = groups(&options(&[], Some(9)), &["congestion"]);
     let mut dump = groups.dump(Protocol::Udp).unwrap();
     let end = Endpoint::Text { address: b"*", port: b"53" };
@@ -360,7 +360,7 @@ fn sockets_with_the_same_tags_are_apart_and_strings_are_there() {
 }
 
 #[test]
-fn queues_that_nobody_tells_are_left_out() {
+fn unknown_queues_are_not_written() {
     let mut groups = groups(&options(&["family"], None), &[]);
     let mut dump = groups.dump(Protocol::Udp).unwrap();
     dump.add(&Socket { recv_q: Some(7), ..Socket::default() });
@@ -371,7 +371,7 @@ fn queues_that_nobody_tells_are_left_out() {
 }
 
 #[test]
-fn connections_of_ss_are_known_by_their_ends() {
+fn connections_of_ss_are_identified_by_their_endpoints() {
     let mut groups = groups(&options(&["service"], None), &[]);
     let mut gather = |bytes: &[u64]| {
         let mut dump = groups.dump(Protocol::Tcp).unwrap();
@@ -392,7 +392,7 @@ fn connections_of_ss_are_known_by_their_ends() {
 }
 
 #[test]
-fn another_source_begins_anew() {
+fn totals_start_again_with_another_source() {
     let mut groups = groups(&options(&["service"], None), &[]);
     gather(&mut groups, &[Connection::inbound(1, 100)]);
     gather(&mut groups, &[Connection::inbound(1, 110)]);
@@ -404,7 +404,7 @@ fn another_source_begins_anew() {
 }
 
 #[test]
-fn wrong_options_name_key_and_value() {
+fn errors_name_key_and_value() {
     let wrong = |options: GroupOptions| {
         let extra = ExtraFields::default();
         let error = Groups::of_options(

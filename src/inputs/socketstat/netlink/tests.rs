@@ -164,7 +164,7 @@ fn both_families_of_tcp_come_from_one_walk() {
 }
 
 #[test]
-fn each_family_of_tcp_by_itself_where_that_request_is_not_known() {
+fn each_family_of_tcp_is_requested_separately_if_the_request_for_both_is_unknown() {
     let row = |sequence, family, port| tcp_socket(SOCK_DIAG_BY_FAMILY, sequence, family, port);
     for errno in [Errno::EINVAL, Errno::EOPNOTSUPP] {
         let refused = vec![Ok(message(ERROR, 0, 1, &(-(errno as i32)).to_ne_bytes()))];

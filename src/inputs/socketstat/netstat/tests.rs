@@ -161,7 +161,7 @@ fn malformed_rows_are_counted_and_affect_no_others() {
 }
 
 #[test]
-fn the_header_gives_the_columns() {
+fn the_header_defines_the_columns() {
     let openbsd = b"Proto   Recv-Q Send-Q Recv-W Send-W Cgst-W  Local Address  Foreign Address  TCP-State
 tcp 1 2 3 4 5 10.0.0.1.22 10.0.0.2.4000 ESTABLISHED
 Active Internet connections (including servers)
@@ -254,7 +254,7 @@ fn the_probe_names_what_is_missing() {
 
 proptest! {
     #[test]
-    fn no_output_makes_it_panic(output in proptest::collection::vec(any::<u8>(), 0..2000)) {
+    fn no_output_panics(output in proptest::collection::vec(any::<u8>(), 0..2000)) {
         for protocol in CAPABILITIES.protocols {
             let (sockets, end) = read(*protocol, &output);
             prop_assert!(sockets.is_empty() || end.is_ok());
@@ -262,7 +262,7 @@ proptest! {
     }
 
     #[test]
-    fn no_row_makes_it_panic(rows in "((tcp4|udp6|ip|Proto|Some|Active)[ .:%*0-9a-zA-Z_\\n\\t-]{0,60}\\n){0,20}") {
+    fn no_row_panics(rows in "((tcp4|udp6|ip|Proto|Some|Active)[ .:%*0-9a-zA-Z_\\n\\t-]{0,60}\\n){0,20}") {
         for protocol in CAPABILITIES.protocols {
             let (_, end) = read(*protocol, format!("{HEADER}{rows}").as_bytes());
             prop_assert!(end.is_ok());
@@ -270,7 +270,7 @@ proptest! {
     }
 
     #[test]
-    fn a_socket_comes_back_as_it_was(
+    fn a_printed_socket_is_parsed_back(
         local in any::<std::net::IpAddr>(),
         remote in any::<std::net::IpAddr>(),
         ports in any::<(u16, u16)>(),

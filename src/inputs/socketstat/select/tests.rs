@@ -80,7 +80,7 @@ fn the_states_that_ss_lists_are_the_default() {
 }
 
 #[test]
-fn the_state_is_judged_where_the_source_does_not() {
+fn the_state_is_compared_if_the_source_did_not() {
     let mut established = states(&["established"]);
     let mut takes = |protocol, state| established.takes(protocol, &Socket { state, ..Socket::default() });
     assert!(takes(Protocol::Raw, State::Number(1)));
@@ -153,7 +153,7 @@ fn networks_and_addresses() {
 }
 
 #[test]
-fn all_of_one_family() {
+fn all_addresses_of_one_family() {
     let v6 = SelectionOptions { local_addrs: list(&["::/0"]), ..Default::default() };
     let v4 = SelectionOptions { local_addrs: list(&["0.0.0.0/0"]), ..Default::default() };
     for (address, is_v4) in

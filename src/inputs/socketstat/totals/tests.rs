@@ -43,7 +43,7 @@ impl Gather {
 }
 
 #[test]
-fn growth_since_the_last_whole_dump() {
+fn growth_is_counted_since_the_last_complete_dump() {
     let mut gather = Gather::new();
     assert!(gather.0.is_first());
     assert_eq!(gather.whole(&[(1, 100), (2, 50)]), [Some(100), Some(50)]);
@@ -65,7 +65,7 @@ fn a_socket_counts_once_per_dump() {
 }
 
 #[test]
-fn what_is_missed_is_kept_for_two_gathers() {
+fn a_missed_socket_is_kept_for_two_gathers() {
     let mut gather = Gather::new();
     gather.whole(&[(1, 5), (2, 5)]);
     gather.whole(&[(1, 5)]);
@@ -78,7 +78,7 @@ fn what_is_missed_is_kept_for_two_gathers() {
 }
 
 #[test]
-fn a_counter_that_went_back_is_of_a_new_connection() {
+fn a_smaller_counter_belongs_to_a_new_connection() {
     let mut gather = Gather::new();
     gather.whole(&[(1, 1000)]);
     assert_eq!(gather.whole(&[(1, 10)]), [Some(10)]);
@@ -103,7 +103,7 @@ fn without_counters_the_last_ones_are_kept() {
 }
 
 #[test]
-fn what_ss_prints() {
+fn connections_of_ss_are_counted() {
     let mut totals = Totals::new(CONTRACT.iter(), false, true);
     let mut growth = [0; 6];
     assert!(totals.told().all(|told| !told));
@@ -128,7 +128,7 @@ fn what_ss_prints() {
 }
 
 #[test]
-fn counters_that_the_kernel_does_not_have_are_not_told() {
+fn counters_that_the_kernel_does_not_have_are_unknown() {
     let mut totals = Totals::new(FIELDS.iter().filter(|field| field.is_counter()), false, true);
     totals.begin();
     let mut growth = vec![0; FIELDS.len()];
@@ -138,7 +138,7 @@ fn counters_that_the_kernel_does_not_have_are_not_told() {
 }
 
 #[test]
-fn another_source_begins_anew() {
+fn totals_start_again_with_another_source() {
     let mut gather = Gather::new();
     gather.whole(&[(1, 5)]);
     gather.0.reset();
@@ -147,7 +147,7 @@ fn another_source_begins_anew() {
 }
 
 #[test]
-fn memory_is_given_back() {
+fn memory_is_freed() {
     let mut gather = Gather::new();
     gather.whole(&(0..10_000).map(|id| (id, 1)).collect::<Vec<_>>());
     for _ in 0..6 {
@@ -160,7 +160,7 @@ fn memory_is_given_back() {
 }
 
 #[test]
-fn a_connection_that_has_ended_counts_once_with_what_is_new() {
+fn a_closed_connection_is_counted_once() {
     let mut gather = Gather::new();
     gather.whole(&[(1, 100), (2, 100), (3, 100)]);
     // 1 is listed and ends behind that; 2 has ended before; 3 is missed; 4 was never listed.
@@ -195,7 +195,7 @@ fn the_first_owner_of_a_connection_is_remembered() {
 }
 
 #[test]
-fn a_connection_is_known_until_its_end() {
+fn a_connection_is_remembered_until_it_closes() {
     let mut gather = Gather(Totals::new(CONTRACT.iter(), false, true));
     // 1 is reset, and its process closes it long after; 2 goes to TIME-WAIT.
     gather.whole(&[(1, 100), (2, 5)]);
@@ -215,7 +215,7 @@ fn a_connection_is_known_until_its_end() {
 }
 
 #[test]
-fn ends_that_never_come_cost_bounded_memory() {
+fn the_memory_for_connections_that_never_close_is_bounded() {
     let mut gather = Gather(Totals::new(CONTRACT.iter(), false, true));
     for part in 0..8_u64 {
         gather.whole(&(0..20_000).map(|id| (part * 20_000 + id, 1)).collect::<Vec<_>>());
@@ -230,7 +230,7 @@ fn ends_that_never_come_cost_bounded_memory() {
 }
 
 #[test]
-fn what_ended_before_the_first_gather_is_not_growth() {
+fn connections_closed_before_the_first_gather_are_not_growth() {
     let mut gather = Gather(Totals::new(CONTRACT.iter(), false, true));
     let mut growth = [7; 6];
     // In TIME-WAIT, before and after its end is told.

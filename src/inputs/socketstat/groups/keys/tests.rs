@@ -35,7 +35,7 @@ fn ends<'a>(local: Endpoint<'a>, remote: Endpoint<'a>) -> Socket<'a> {
 }
 
 #[test]
-fn the_service_is_the_port_at_the_serving_side() {
+fn the_service_is_the_port_of_the_server() {
     let keys = keys(&["service", "direction"]);
     let server = ends(inet("10.0.0.1", 443), inet("10.0.0.2", 50000));
     let client = ends(inet("10.0.0.1", 50000), inet("10.0.0.2", 5432));
@@ -70,7 +70,7 @@ fn ports_have_names() {
 }
 
 #[test]
-fn addresses_are_cut_to_networks() {
+fn addresses_are_reduced_to_networks() {
     let both = |keys: &Keys, address| {
         let line = tags(keys, Protocol::Tcp, &ends(inet("::", 1), inet(address, 2)));
         line.rsplit_once("remote_addr=").unwrap().1.to_owned()
@@ -113,7 +113,7 @@ impl Keys {
 }
 
 #[test]
-fn what_a_kind_does_not_have_is_empty() {
+fn a_key_that_a_protocol_does_not_have_is_empty() {
     let keys = keys(&["family", "state", "device", "local_addr", "remote_addr"]);
     let path = Endpoint::Unix { path: b"\0a\0b", inode: 7 };
     let unix = Socket { state: State::Number(1), ..ends(path, Endpoint::Unknown) };

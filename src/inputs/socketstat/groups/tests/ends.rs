@@ -141,7 +141,7 @@ impl World {
 
 proptest! {
     #[test]
-    fn connections_that_end_count_to_the_byte(
+    fn closed_connections_are_counted_to_the_byte(
         steps in prop::collection::vec(step(), 1..40),
         keys in 0..2_usize,
         max_series in prop_oneof![Just(0_i64), 3..6_i64],
