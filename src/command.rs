@@ -37,23 +37,23 @@ pub(crate) enum CommandError {
     Start(std::io::Error),
     #[error("timed out (option timeout){stderr}")]
     TimedOut { stderr: Stderr },
-    /// It ended with an exit code other than 0, or by a signal.
+    /// It ended with an exit code other than 0, or was killed by a signal.
     #[error("ended with {status}{stderr}")]
     Status { status: Ended, stderr: Stderr },
     /// The output is longer than the limit, which is in bytes.
     #[error("printed more than {} MiB", .0 / (1024 * 1024))]
     Truncated(u64),
-    /// The reader of the output found something else than it expected.
+    /// The reader of the output rejected it.
     #[error("{0}")]
     Rejected(String),
     #[error("cannot read its output: {}", os_error::text(.0))]
     Read(std::io::Error),
-    /// Somebody else has reaped the child, so nobody knows how it ended.
+    /// The child was reaped elsewhere, so its status is unknown.
     #[error("cannot tell how it ended: {0}")]
     Wait(std::io::Error),
 }
 
-/// The start of what a child wrote to stderr. Printed behind a message, quoted, if there is any.
+/// The start of a child's stderr. Printed quoted after the message, unless it is empty.
 #[derive(Debug, Default)]
 pub(crate) struct Stderr(Vec<u8>);
 
@@ -66,7 +66,7 @@ impl Display for Stderr {
     }
 }
 
-/// How a child ended, in words.
+/// How a child ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ended(ExitStatus);
 
@@ -97,7 +97,7 @@ pub(crate) fn find_program(name: &str, path: &OsStr) -> Result<PathBuf, Failure>
         .ok_or_else(|| Failure { command: name.to_owned(), cause: CommandError::NotFound })
 }
 
-/// The process group of a child, which has the child's number.
+/// The process group of a child. Its id is that of the child.
 fn group_of(child: &Child) -> Option<Pid> {
     i32::try_from(child.id()).ok().map(Pid::from_raw)
 }

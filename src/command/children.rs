@@ -1,42 +1,46 @@
-//! The running child: started, waited for, killed with its group, and reaped.
+//! Starts a child, waits for it, kills it with its group, and reaps it.
 
 use std::io::Result as IoResult;
+use std::mem::MaybeUninit;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::libc;
 use nix::sys::signal::{Signal, killpg};
 
 use super::kill_on_exit::KillOnExit;
 use super::pipes::{OnOutput, Pipes};
 use super::{Command, CommandError, Ended, Stderr, group_of};
 
-/// How long a killed child may take to go away before the run ends without it.
+/// How long to wait for a killed child to end before the run ends without it.
 const REAP: Duration = Duration::from_secs(1);
-/// How long the process waits for a killed child when it ends itself. The kernel hands the child to init anyway.
+/// How long to wait for a killed child when this process exits. After that, init reaps it.
 const REAP_AT_EXIT: Duration = Duration::from_millis(50);
 
-/// The children of this process. At most one runs at a time, so that it can be ended before the process ends.
+/// The children of this process. At most one runs at a time, and is killed before this process exits.
 #[derive(Debug, Default)]
 pub struct Children(Mutex<Slot>);
 
 #[derive(Debug, Default)]
 struct Slot {
-    /// The child that runs. Taken out before its process id becomes free: a signal to that id could hit a process
-    /// that has been started since.
+    /// The running child. Taken out before it is reaped: after that, a signal to its process id could hit another
+    /// process.
     running: Option<Child>,
-    /// Killed children that have not gone away yet, for instance because the kernel waits for a disk.
+    /// Killed children that have not ended yet, for instance because the kernel waits for a disk.
     stuck: Vec<Child>,
     /// Set when the process is about to exit.
     closing: bool,
 }
 
 impl Children {
-    /// Runs a command to its end, or until `deadline`. `on_output` gets stdout as it arrives; an error from it ends the
-    /// run, and so does more output than `limit` bytes. No process of the child's group survives the run.
+    /// Runs a command to its end, or until `deadline`. Passes stdout to `on_output` as it arrives. An error from
+    /// `on_output` ends the run, and so does output of more than `limit` bytes. No process of the child's group survives
+    /// the run.
     ///
-    /// After [`Children::close`] it does not return, since the process is about to exit.
+    /// Does not return after [`Children::close`], since the process is about to exit.
     pub(crate) fn run(
         &self,
         command: &Command<'_>,
@@ -57,12 +61,12 @@ impl Children {
         }
     }
 
-    /// Kills the running child with its group, because nobody wants more of its output. The run fails.
+    /// Kills the running child with its group. Its run fails.
     pub(crate) fn kill(&self) {
         self.slot().kill();
     }
 
-    /// Kills the running child with its group, and lets no other one start.
+    /// Kills the running child with its group, and prevents any other from starting.
     pub fn close(&self) {
         let mut slot = self.slot();
         slot.closing = true;
@@ -83,7 +87,7 @@ impl Children {
         }
     }
 
-    /// A panic elsewhere does not matter: the state is consistent after every step.
+    /// The state is consistent after every step, so a poisoned lock does no harm.
     fn slot(&self) -> MutexGuard<'_, Slot> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,8 +114,8 @@ impl Children {
         pipes.map_err(CommandError::Start)
     }
 
-    /// Waits until the child has ended, kills what is left of its group, and reaps the child, in this order: as long as
-    /// the child is not reaped, nobody else can get the number of its group.
+    /// Waits until the child has ended, kills what is left of its group, and reaps the child, in this order: until the
+    /// child is reaped, no other process can get the id of its group.
     fn wait_for_exit(&self, deadline: Instant) -> Result<ExitStatus, CommandError> {
         let timed_out = || CommandError::TimedOut { stderr: Stderr::default() };
         let mut pause = Duration::from_micros(50);
@@ -119,7 +123,7 @@ impl Children {
             let mut slot = self.slot();
             // There is no child left once close() has killed it.
             let mut child = slot.running.take().ok_or_else(timed_out)?;
-            if has_exited(&mut child).map_err(CommandError::Wait)? {
+            if has_exited(&child).map_err(CommandError::Wait)? {
                 kill_group(&child);
                 return child.wait().map_err(CommandError::Wait);
             }
@@ -131,7 +135,7 @@ impl Children {
         }
     }
 
-    /// Ends the child, if it still runs.
+    /// Kills the child, if it is still running.
     fn end(&self) {
         let begin = Instant::now();
         loop {
@@ -151,7 +155,7 @@ impl Children {
 }
 
 impl Slot {
-    /// Kills the running child with its group; true if there is none any more.
+    /// Kills the running child with its group. Returns whether it has ended.
     fn kill(&mut self) -> bool {
         let Some(child) = &mut self.running else { return true };
         kill_group(child);
@@ -163,7 +167,7 @@ impl Slot {
     }
 }
 
-/// Only to be called as long as the child is not reaped.
+/// The child must not have been reaped yet.
 fn kill_group(child: &Child) {
     if let Some(group) = group_of(child) {
         // ESRCH means that nothing is left of the group; EPERM, on macOS, that only a zombie is.
@@ -171,23 +175,21 @@ fn kill_group(child: &Child) {
     }
 }
 
-/// Whether the child has ended; it stays a zombie, and its number taken.
-#[cfg(any(target_os = "linux", target_os = "freebsd"))]
-fn has_exited(child: &mut Child) -> IoResult<bool> {
-    use nix::errno::Errno;
-    use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-
-    let pid = group_of(child).ok_or(Errno::ESRCH)?;
-    match waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
-        Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => Ok(false),
-        Ok(_) => Ok(true),
+/// Whether the child has ended. It stays a zombie, so that its process id remains in use.
+pub(super) fn has_exited(child: &Child) -> IoResult<bool> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: waitid(2) with a valid pointer. All fields of the structure may be zero, and it is filled in or left alone.
+    #[allow(unsafe_code)]
+    let (outcome, info) = unsafe {
+        let outcome = libc::waitid(libc::P_PID, child.id() as libc::id_t, info.as_mut_ptr(), flags);
+        (outcome, info.assume_init())
+    };
+    match Errno::result(outcome) {
+        // macOS reports a stopped child too, even without WSTOPPED.
+        Ok(_) => Ok(info.si_signo == libc::SIGCHLD
+            && !matches!(info.si_code, libc::CLD_STOPPED | libc::CLD_TRAPPED | libc::CLD_CONTINUED)),
+        Err(Errno::EINTR) => Ok(false),
         Err(error) => Err(error.into()),
     }
-}
-
-/// The same where nix does not have waitid(2). This reaps the child, so its number is free for the moment until its
-/// group is killed.
-#[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
-fn has_exited(child: &mut Child) -> IoResult<bool> {
-    child.try_wait().map(|status| status.is_some())
 }

@@ -1,4 +1,4 @@
-//! Kills a child's process group when this process is killed outright.
+//! Kills a child's process group when this process is killed.
 
 #[cfg(target_os = "linux")]
 pub(super) use linux::KillOnExit;
@@ -17,15 +17,15 @@ mod linux {
 
     use crate::command::group_of;
 
-    /// From `include/uapi/asm-generic/fcntl.h`; the crate libc does not have it.
+    /// From `include/uapi/asm-generic/fcntl.h`. Not defined by the libc crate.
     const F_SETSIG: libc::c_int = 10;
 
-    /// Kills a child's process group when it is dropped, which includes the death of this process.
+    /// Kills a child's process group when it is dropped or this process ends in any way.
     ///
-    /// It is a pipe that nobody writes to. The kernel sends the signal of `F_SETSIG` to the owner of the reading end
-    /// (`F_SETOWN` and `O_ASYNC`, see fcntl(2)) when the last writer is gone, and the only writer is this process. The
-    /// owner is the process group itself and not its number, so a reused number is not hit. `PR_SET_PDEATHSIG` would
-    /// need code between fork and exec; the standard library then opens a socket pair, which ss lists.
+    /// This is a pipe whose only writer is this process, which never writes. When the last writer closes it, the kernel
+    /// sends the signal of `F_SETSIG` to the owner of the reading end (`F_SETOWN` and `O_ASYNC`, see fcntl(2)). The
+    /// kernel stores the process group itself and not its id, so a reused id is not hit. `PR_SET_PDEATHSIG` would need
+    /// code between fork and exec, for which the standard library opens a socket pair, which ss lists.
     #[derive(Debug)]
     pub(in crate::command) struct KillOnExit {
         reader: PipeReader,
@@ -33,14 +33,14 @@ mod linux {
     }
 
     impl KillOnExit {
-        /// Opens the pipe. The next child inherits the reading end, and so keeps it open.
+        /// Opens the pipe. The next child inherits the reading end, which keeps it open.
         pub(in crate::command) fn new() -> Result<Self> {
             let (reader, writer) = pipe()?;
             fcntl(&reader, FcntlArg::F_SETFD(FdFlag::empty()))?;
             Ok(Self { reader, _writer: writer })
         }
 
-        /// Makes the child's process group the one that is killed.
+        /// Sets the process group to kill.
         pub(in crate::command) fn watch(&self, child: &Child) -> Result<()> {
             let Some(group) = group_of(child) else { return Ok(()) };
             let reader = self.reader.as_raw_fd();
@@ -61,7 +61,7 @@ mod other {
     use std::io::Result;
     use std::process::Child;
 
-    /// Does nothing: on other systems an orphaned child ends at its next write to the closed pipe.
+    /// Does nothing. On other systems, an orphaned child ends at its next write to the closed pipe.
     #[derive(Debug)]
     pub(in crate::command) struct KillOnExit;
 

@@ -1,4 +1,4 @@
-//! What a child prints: the reading ends of its stdout and stderr.
+//! Reads a child's stdout and stderr.
 
 use std::io::{ErrorKind, Read, Result as IoResult};
 use std::os::fd::AsFd;
@@ -14,13 +14,13 @@ use super::{CommandError, Stderr};
 
 /// How much of a child's stderr is kept for the error message, in bytes.
 const STDERR_KEPT: usize = 1024;
-/// How much is read at once, in bytes.
+/// The size of a read, in bytes.
 const CHUNK: usize = 64 * 1024;
-/// The size that the pipe is asked to have, in bytes: each time that it is full costs two context switches.
+/// The size of the pipe to request, in bytes. Whenever the pipe is full, there are two context switches.
 #[cfg(target_os = "linux")]
 const PIPE_SIZE: i32 = 1024 * 1024;
 
-/// Takes the next part of stdout; an error ends the run.
+/// Is called with the next part of stdout. An error ends the run.
 pub(super) type OnOutput<'a> = dyn FnMut(&[u8]) -> Result<(), String> + 'a;
 
 /// The reading ends of a child's stdout and stderr; each is closed once it has ended.
@@ -43,12 +43,12 @@ impl Pipes {
         Ok(Self { stdout, stderr, stderr_kept: Vec::new(), _kill_on_exit: kill_on_exit })
     }
 
-    /// The start of what came from stderr.
+    /// The start of stderr.
     pub(super) fn into_stderr(self) -> Stderr {
         Stderr(self.stderr_kept)
     }
 
-    /// Reads both pipes until both have ended.
+    /// Reads both pipes to their end.
     pub(super) fn read_all(
         &mut self,
         deadline: Instant,
@@ -73,7 +73,7 @@ impl Pipes {
         Ok(())
     }
 
-    /// Waits until one of the pipes can be read; false when both have ended.
+    /// Waits until one of the pipes is readable. Returns false if both have ended.
     fn wait_readable(&self, deadline: Instant) -> Result<bool, CommandError> {
         let stdout = self.stdout.as_ref().map(AsFd::as_fd);
         let stderr = self.stderr.as_ref().map(AsFd::as_fd);
@@ -86,7 +86,7 @@ impl Pipes {
             let left = deadline
                 .checked_duration_since(Instant::now())
                 .ok_or_else(|| CommandError::TimedOut { stderr: Stderr::default() })?;
-            // Rounded up: with a timeout of 0 the last millisecond would be spent in a busy loop.
+            // Rounded up: with a timeout of 0, the last millisecond would be a busy loop.
             let millis = left.as_millis().saturating_add(1).try_into().unwrap_or(i32::MAX);
             match poll(&mut open, PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)) {
                 Ok(0) | Err(Errno::EINTR | Errno::EAGAIN) => {}
@@ -102,8 +102,8 @@ fn set_nonblocking(pipe: impl AsFd) -> IoResult<()> {
     Ok(())
 }
 
-/// With a larger pipe the child can go on while its output is parsed. It fails where the user's quota for pipes is used
-/// up; the pipe then works as well, only slower.
+/// With a larger pipe, the child can write while its output is parsed. An error means that the user's quota for pipes is
+/// exhausted. Everything works without it too, only slower.
 #[cfg(target_os = "linux")]
 fn enlarge(pipe: impl AsFd) {
     let (Ok(_) | Err(_)) = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
@@ -112,7 +112,7 @@ fn enlarge(pipe: impl AsFd) {
 #[cfg(not(target_os = "linux"))]
 fn enlarge(_: impl AsFd) {}
 
-/// Reads what there is now, which may be nothing. Closes the pipe at its end.
+/// Reads what is available, which may be nothing. Closes the pipe at its end.
 fn read_some<'c>(pipe: &mut Option<impl Read>, chunk: &'c mut [u8]) -> Result<&'c [u8], CommandError> {
     let Some(open) = pipe else { return Ok(&[]) };
     match open.read(chunk) {

@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use super::children::has_exited;
 use super::*;
 
 fn shell_with(
@@ -26,7 +27,7 @@ const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(200);
 
 #[test]
-fn output_is_complete_and_the_environment_is_bare() {
+fn output_is_complete_and_the_environment_is_minimal() {
     let (outcome, out) = shell("printf 'a\\nb'; env | sort", LONG);
     outcome.unwrap();
     let text = String::from_utf8(out).unwrap();
@@ -43,7 +44,7 @@ fn errors_name_exit_code_signal_and_stderr() {
 }
 
 #[test]
-fn whatever_hangs_times_out() {
+fn a_hanging_child_times_out() {
     for script in [
         "sleep 60",
         "trap '' TERM; echo row; sleep 60",
@@ -65,7 +66,7 @@ fn output_beyond_the_limit_ends_the_run() {
 }
 
 #[test]
-fn a_child_that_somebody_else_reaps_is_an_error_of_its_own() {
+fn a_child_reaped_elsewhere_is_a_separate_error() {
     let children = Children::default();
     let outcome = shell_with(&children, "echo $$", LONG, &mut |part| {
         let pid = String::from_utf8_lossy(part).trim().parse().expect("a process id");
@@ -78,7 +79,27 @@ fn a_child_that_somebody_else_reaps_is_an_error_of_its_own() {
 }
 
 #[test]
-fn after_close_nothing_starts_and_nothing_is_reported() {
+fn a_stopped_child_has_not_exited_and_an_exited_one_is_not_reaped() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+
+    let script = "kill -STOP $$; exit 3";
+    let mut child = std::process::Command::new("/bin/sh").args(["-c", script]).spawn().expect("a shell");
+    let pid = group_of(&child).expect("a process id");
+    let stopped = waitpid(pid, Some(WaitPidFlag::WUNTRACED));
+    assert_eq!(stopped, Ok(WaitStatus::Stopped(pid, Signal::SIGSTOP)));
+    assert!(!has_exited(&child).expect("it exists"));
+    kill(pid, Signal::SIGCONT).expect("it is stopped");
+    while !has_exited(&child).expect("it exists") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(has_exited(&child).expect("it is a zombie"));
+    assert_eq!(child.wait().expect("it is not reaped").code(), Some(3));
+    assert!(has_exited(&child).is_err());
+}
+
+#[test]
+fn after_close_no_child_is_started_and_run_does_not_return() {
     let children = std::sync::Arc::new(Children::default());
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("started");
