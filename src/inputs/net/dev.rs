@@ -1,6 +1,9 @@
 //! The parser of `/proc/net/dev`.
 //!
 //! Source of the format: `dev_seq_printf_stats` in the kernel's `net/core/net-procfs.c`.
+//!
+//! `InterfaceDeviceStatus` of procfs-core does not fit: a malformed line fails the whole file, and so does a counter that
+//! directly follows the colon (`eth0:1234`), as Linux 2.6 prints it. It does not read the header.
 
 use crate::inputs::net::counters::{self, COUNTERS, Counters, STATISTICS, Statistic};
 use crate::inputs::source::Skipped;

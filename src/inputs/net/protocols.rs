@@ -2,6 +2,9 @@
 //!
 //! The names of the counters are read from the files, so that counters which a newer kernel adds are written too.
 //! Source of the formats: `net/ipv4/proc.c`, `net/ipv6/proc.c` and `net/mptcp/mib.c` of the kernel.
+//!
+//! `Snmp` of procfs-core does not fit: it has a fixed list of counters, without `IcmpMsg` and `OutTransmits`, and fails for
+//! the whole file if one of them is missing, such as `InCsumErrors` on Linux 2.6.
 
 use std::collections::HashSet;
 use std::path::Path;

@@ -2,6 +2,9 @@
 //!
 //! Sources: proc(5) and, in the kernel, `get_tcp4_sock` (`net/ipv4/tcp_ipv4.c`), `udp4_format_sock`, `raw_sock_seq_show`
 //! and their IPv6 counterparts, `unix_seq_show` (`net/unix/af_unix.c`), `packet_seq_show` (`net/packet/af_packet.c`).
+//!
+//! `TcpNetEntries` and its like in procfs-core do not fit: a malformed row fails the whole table, and there is none for
+//! packet sockets. `UnixNetEntry` lacks the flags, which mark listening sockets, and truncates a path at a space.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
