@@ -39,6 +39,7 @@ fn flags_are_those_of_the_program() {
     let synopsis = all(section(&page, "SYNOPSIS"), r"Fl Fl ([a-z-]+(?: Ar [A-Z]+)?)");
     let synopsis: BTreeSet<String> = synopsis.iter().map(|flag| flag.replace(" Ar ", " ")).collect();
     assert_eq!(synopsis, described);
+    assert!(section(&page, "EXAMPLES").contains("\n  precision = \"1s\"\n"));
 }
 
 #[test]

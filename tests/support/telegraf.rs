@@ -17,7 +17,8 @@ use super::skip::{say, skipped};
 use super::{namespace, running, wait_until, write};
 
 const VERSION: &str = "1.39.3";
-const TAGS: &str = "custom,inputs.execd,inputs.net,inputs.socketstat,outputs.file,outputs.discard,parsers.influx,serializers.influx";
+/// `outputs.influxdb` is for `dashboards/test`, which reads both constants.
+const TAGS: &str = "custom,inputs.execd,inputs.net,inputs.socketstat,outputs.file,outputs.discard,outputs.influxdb,parsers.influx,serializers.influx";
 
 /// The path of Telegraf, or why there is none.
 fn telegraf() -> &'static Result<PathBuf, String> {
