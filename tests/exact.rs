@@ -16,7 +16,7 @@ use crate::support::execd::{Execd, dir};
 use crate::support::sock_diag::{Moved, Sockets, dump, listen};
 use crate::support::telegraf::{Telegraf, telegraf_in_own_network};
 use crate::support::unprivileged::unprivileged;
-use crate::support::{self, plugin, skipped, wait_until, write};
+use crate::support::{self, parse_line, plugin, skipped, wait_until, write};
 
 /// Groups of TCP sockets, from the kernel.
 const CONFIG: &str = "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n";
@@ -42,13 +42,11 @@ fn gather(execd: &mut Execd) -> Gathered {
     let mut gathered = Gathered::default();
     loop {
         let line = execd.line();
-        let mut parts = line.splitn(3, ' ');
-        let (series, fields) = (parts.next().expect("a series"), parts.next().expect("fields"));
-        let numbers = fields.split(',').filter_map(|field| {
-            let (name, value) = field.split_once('=').expect("a field");
-            Some((name.to_owned(), value.strip_suffix('i')?.parse().ok()?))
-        });
-        let numbers: BTreeMap<String, u64> = numbers.collect();
+        let (series, fields) = parse_line(&line);
+        let numbers: BTreeMap<String, u64> = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.strip_suffix('i')?.parse().ok()?)))
+            .collect();
         let Some(tags) = series.strip_prefix("socketstat,") else {
             assert_eq!(series, "internal_socketstat", "{line}");
             gathered.internal = numbers;
@@ -281,11 +279,10 @@ fn connections_closed_while_the_plugin_is_stopped_are_counted() {
 fn increase(metrics: &[String], field: &str) -> u64 {
     let (mut last, mut increase) = (BTreeMap::new(), 0);
     for line in metrics.iter().filter(|line| line.starts_with("socketstat,")) {
-        let mut parts = line.splitn(3, ' ');
-        let (series, fields) = (parts.next().expect("a series"), parts.next().expect("fields"));
-        let value = fields.split(',').find_map(|pair| pair.strip_prefix(field)?.strip_prefix('='));
-        let value: u64 = value.and_then(|value| value.strip_suffix('i')?.parse().ok()).expect("the field");
-        let before = last.insert(series, value).unwrap_or(value);
+        let (series, fields) = parse_line(line);
+        let value: u64 =
+            fields[field].strip_suffix('i').and_then(|value| value.parse().ok()).expect("a number");
+        let before = last.insert(series.clone(), value).unwrap_or(value);
         assert!(value >= before, "{series} went back from {before} to {value}");
         increase += value - before;
     }
