@@ -1,4 +1,5 @@
-//! Totals of connections that live shorter than a gather: equal, byte for byte, to what the kernel tells a second listener.
+//! Totals of connections that live shorter than a gather: equal, byte for byte, to what the kernel tells a second
+//! listener.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -248,7 +249,8 @@ fn connections_closed_while_the_plugin_is_stopped_are_counted() {
     let mut execd = start(unprivileged(dir.path()), dir.path(), "  group_by = [\"direction\"]\n");
     gather(&mut execd);
     execd.signal(Signal::SIGSTOP);
-    // The queue of an unprivileged process holds twice net.core.rmem_max, and a message takes more than 640 bytes of it.
+    // The queue of an unprivileged process holds twice net.core.rmem_max, and a message takes more than 640 bytes of
+    // it.
     let most = fs::read_to_string("/proc/sys/net/core/rmem_max").expect("Linux has it");
     let connections = most.trim().parse::<usize>().expect("a number") / 640 + 1000;
     if connections > 20_000 {
@@ -362,7 +364,7 @@ impl Drop for Cgroup {
 }
 
 #[test]
-fn cgroups_are_distinguished() {
+fn cgroups_are_told_apart() {
     if !support::namespace::enter() {
         return;
     }
