@@ -9,7 +9,7 @@ use crate::metric::Metric;
 use crate::metric_writer::MetricWriter;
 use crate::output::{Output, OutputError};
 
-/// The most that the lines of one table may take, in bytes: about half a million sockets.
+/// The maximum size of the lines of one table, in bytes: about half a million sockets.
 const LARGEST_TABLE: usize = 128 * 1024 * 1024;
 
 /// One gather of one input.
@@ -20,7 +20,7 @@ pub struct Accumulator<'a> {
     failed: bool,
 }
 
-/// A place in the metrics of a gather, to go back to.
+/// A position in the metrics of a gather, for [`Accumulator::rollback`].
 #[derive(Clone, Copy, Debug)]
 pub struct Mark(usize);
 
@@ -36,8 +36,8 @@ impl<'a> Accumulator<'a> {
         Self { writer: MetricWriter::new(global, unsigned, now), log, output, failed: false }
     }
 
-    /// Adds a metric, whose tags must be sorted by key. The section's options may change or drop it. A table that is too
-    /// large takes no more.
+    /// Adds a metric, whose tags must be sorted by key. The section's options may change or drop it. A table that is
+    /// too large takes no more.
     pub fn add(&mut self, metric: &Metric<'_>) {
         if !self.is_full() {
             self.writer.write(self.output.buffer(), metric);
@@ -66,17 +66,17 @@ impl<'a> Accumulator<'a> {
         self.log.repeat(Level::Error, text, text);
     }
 
-    /// A remark that may come at every gather. `key` is the same each time, even if `text` holds numbers that change.
+    /// Logs a message that may occur in every gather. `key` is the same each time, even if numbers in `text` change.
     pub fn remark(&mut self, level: Level, key: &str, text: &str) {
         self.log.repeat(level, key, text);
     }
 
-    /// A remark to log now, even if it was logged before.
+    /// Logs a message, even if it was logged before.
     pub fn say(&self, level: Level, text: &str) {
         self.log.say(level, text);
     }
 
-    /// Where the metrics added so far end.
+    /// The end of the metrics added so far.
     pub fn mark(&mut self) -> Mark {
         Mark(self.output.buffer().len())
     }

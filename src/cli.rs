@@ -39,7 +39,7 @@ Options:
 /// The flags whose value may be the next argument.
 const WITH_VALUE: [&str; 2] = ["--config", "--poll-interval"];
 
-/// What to do.
+/// The requested action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Gather, once or at each trigger.
@@ -52,7 +52,7 @@ pub enum Action {
     Sources,
 }
 
-/// How to gather.
+/// The options for gathering.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// The configuration file; `None` for the built-in configuration.
@@ -67,7 +67,7 @@ pub struct Run {
     pub debug: bool,
 }
 
-/// What is wrong with the command line.
+/// An error in the command line.
 #[derive(Debug, Error)]
 #[error("{0} (see --help)")]
 pub struct UsageError(String);
@@ -156,7 +156,7 @@ fn long_spellings(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString
     spelled.collect()
 }
 
-/// A single letter, and anything that is no flag, stays as it is.
+/// A single letter, and anything that is not a flag, is left unchanged.
 fn long_spelling(argument: OsString) -> OsString {
     let bytes = argument.as_bytes();
     let Some(flag) = bytes.strip_prefix(b"--").or_else(|| bytes.strip_prefix(b"-")) else { return argument };

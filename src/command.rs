@@ -1,6 +1,7 @@
 //! Runs one child process with a deadline: in a process group of its own, with bounded output, always killed and reaped.
 
 mod children;
+mod group;
 mod kill_on_exit;
 mod pipes;
 
@@ -8,9 +9,9 @@ use std::ffi::OsStr;
 use std::fmt::{Display, Formatter, Result as FmtResult};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 
-use nix::unistd::{AccessFlags, Pid, access};
+use nix::unistd::{AccessFlags, access};
 use thiserror::Error;
 
 pub use children::Children;
@@ -95,11 +96,6 @@ pub(crate) fn find_program(name: &str, path: &OsStr) -> Result<PathBuf, Failure>
         .map(|directory| directory.join(name))
         .find(|file| file.is_file() && access(file, AccessFlags::X_OK).is_ok())
         .ok_or_else(|| Failure { command: name.to_owned(), cause: CommandError::NotFound })
-}
-
-/// The process group of a child. Its id is that of the child.
-fn group_of(child: &Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().map(Pid::from_raw)
 }
 
 #[cfg(test)]

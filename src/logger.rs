@@ -1,7 +1,7 @@
 //! Log lines on stderr, in the form that Telegraf's `inputs.execd` copies to its own log: `E! [inputs.net] text`.
 //!
-//! Telegraf stops reading stderr at a line of 64 KiB; after that the pipe fills up and a write to it would block. So lines
-//! are short, and a line is dropped if stderr has no room for it.
+//! Telegraf stops reading stderr at a line of 64 KiB; after that the pipe fills up and a write to it would block. So
+//! lines are short, and a line is dropped if stderr has no room for it.
 
 use std::collections::HashMap;
 use std::os::fd::AsFd;
@@ -22,7 +22,7 @@ pub enum Level {
     Error,
     /// Something was skipped.
     Warn,
-    /// What a user wants to know once.
+    /// Worth knowing once.
     Info,
     /// For troubleshooting.
     Debug,
@@ -75,8 +75,8 @@ impl Logger {
         }
     }
 
-    /// Writes a message that may come up at each gather: the first time, and then every 60th time with the count. Messages
-    /// with the same `key` are the same message, even if the numbers in their text differ.
+    /// Writes a message that may come up at each gather: the first time, and then every 60th time with the count.
+    /// Messages with the same `key` are the same message, even if the numbers in their text differ.
     pub fn repeat(&mut self, level: Level, key: &str, text: &str) {
         if level > self.threshold {
             return;
@@ -120,7 +120,7 @@ fn write_line(line: &str) {
     let stderr = std::io::stderr();
     let ready = poll(&mut [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)], PollTimeout::ZERO);
     if ready.is_ok_and(|ready| ready > 0) {
-        // There is nowhere to report that stderr cannot be written.
+        // A failed write to stderr cannot be reported anywhere.
         let (Ok(_) | Err(_)) = nix::unistd::write(stderr, line.as_bytes());
     }
 }

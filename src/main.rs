@@ -24,7 +24,7 @@ const LINGER: Duration = Duration::from_millis(100);
 type Outcome = Result<ExitCode, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    // First of all: a signal that arrives while there is no handler ends the process.
+    // This comes first, since a signal without a handler ends the process.
     let signals = Signals::install();
     let action = cli::parse(std::env::args_os().skip(1), config::SAMPLE, VERSION);
     let by_hand = matches!(action, Ok(Action::Check(_) | Action::Run(Run { once: true, .. })));
@@ -57,7 +57,7 @@ fn start(action: Action, signals: IoResult<Signals>) -> Outcome {
     let output = Output::new(std::io::stdout().as_fd().try_clone_to_owned()?);
     let mut agent = Agent { plugins, output, unsigned: run.unsigned };
     if run.once {
-        // It is no error if nobody reads stdout any more.
+        // A closed stdout is not an error.
         return Ok(ExitCode::from(u8::from(agent.gather().unwrap_or(false))));
     }
     trigger::spawn_stdin(&triggers, end)?;
@@ -65,7 +65,7 @@ fn start(action: Action, signals: IoResult<Signals>) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// It is no error if the reader, for instance `head`, has seen enough.
+/// It is not an error if the reader, for instance `head`, ends early.
 fn print(text: &str) -> Outcome {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),

@@ -1,4 +1,4 @@
-//! What to do about an error of the system, where its own text does not say.
+//! Advice for system errors whose text is not enough.
 
 use std::io::Error;
 
@@ -10,7 +10,7 @@ pub fn text(error: &Error) -> String {
     format!("{error}{}", advice(error.raw_os_error()))
 }
 
-/// What to put behind the text of an error with this number; for most errors nothing.
+/// The advice to append to the text of an error with this number. Empty for most errors.
 pub(crate) fn advice(errno: Option<i32>) -> &'static str {
     match errno {
         Some(EMFILE) => ": raise ulimit -n (LimitNOFILE in a systemd unit)",

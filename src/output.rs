@@ -13,16 +13,17 @@ use thiserror::Error;
 const ATOMIC: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 /// The capacity that the buffer keeps after a gather, in bytes.
 const KEPT: usize = 64 * 1024;
-/// Up to this capacity, in bytes, the buffer doubles when it grows, as every vector does; from there on it grows by a step.
+/// Up to this capacity, in bytes, the buffer doubles when it grows, as every vector does; from there on it grows by a
+/// step.
 const DOUBLED: usize = 64 * 1024 * 1024;
 const STEP: usize = 16 * 1024 * 1024;
-/// The room, in bytes, that there has to be for the next line.
+/// The minimum free capacity for the next line, in bytes.
 const ROOM: usize = 1024 * 1024;
 
 /// Why a gather was not written.
 #[derive(Debug, Error)]
 pub enum OutputError {
-    /// Nobody reads stdout any more.
+    /// Stdout is closed.
     #[error("stdout is closed")]
     Closed,
     /// A write failed. The next one may succeed, for instance when a disk is no longer full.
@@ -58,8 +59,8 @@ impl Output {
     /// Writes the buffer, and empties it.
     ///
     /// # Errors
-    /// When nobody reads stdout any more, or a write fails. The buffer is then dropped, except for the rest of a line
-    /// that was partly written.
+    /// If stdout is closed or a write fails. The buffer is then dropped, except for the rest of a line that was partly
+    /// written.
     pub fn flush(&mut self) -> Result<(), OutputError> {
         let outcome = self.write_begun().and_then(|()| self.write_lines());
         self.buffer.clear();
@@ -102,7 +103,7 @@ fn piece_of(lines: &[u8]) -> usize {
     whole.map_or(lines.len(), |end| end + 1)
 }
 
-/// The rest of the line within which the write of `piece` stopped. Empty if it stopped between two lines.
+/// The rest of the line in which the write of `piece` stopped. Empty if it stopped between two lines.
 fn unfinished_line<'a>(piece: &[u8], left: &'a [u8]) -> &'a [u8] {
     let written = piece.get(..piece.len() - left.len()).unwrap_or_default();
     if matches!(written.last(), None | Some(b'\n')) {

@@ -40,13 +40,13 @@ struct State {
 }
 
 impl Triggers {
-    /// Asks for a gather.
+    /// Requests a gather.
     fn gather(&self) {
         self.state().pending = true;
         self.changed.notify_one();
     }
 
-    /// Tells that stdin has ended.
+    /// Records that stdin has ended.
     fn end(&self) {
         self.state().ended = true;
         self.changed.notify_one();

@@ -1,4 +1,5 @@
-//! Totals of connections that live shorter than a gather: equal, byte for byte, to what the kernel tells a second listener.
+//! Totals of connections that live shorter than a gather: equal, byte for byte, to what the kernel tells a second
+//! listener.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +17,7 @@ use crate::support::execd::{Execd, dir};
 use crate::support::sock_diag::{Moved, Sockets, dump, listen};
 use crate::support::telegraf::{Telegraf, telegraf_in_own_network};
 use crate::support::unprivileged::unprivileged;
-use crate::support::{self, plugin, skipped, wait_until, write};
+use crate::support::{self, parse_line, plugin, skipped, wait_until, write};
 
 /// Groups of TCP sockets, from the kernel.
 const CONFIG: &str = "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n";
@@ -42,13 +43,11 @@ fn gather(execd: &mut Execd) -> Gathered {
     let mut gathered = Gathered::default();
     loop {
         let line = execd.line();
-        let mut parts = line.splitn(3, ' ');
-        let (series, fields) = (parts.next().expect("a series"), parts.next().expect("fields"));
-        let numbers = fields.split(',').filter_map(|field| {
-            let (name, value) = field.split_once('=').expect("a field");
-            Some((name.to_owned(), value.strip_suffix('i')?.parse().ok()?))
-        });
-        let numbers: BTreeMap<String, u64> = numbers.collect();
+        let (series, fields) = parse_line(&line);
+        let numbers: BTreeMap<String, u64> = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.strip_suffix('i')?.parse().ok()?)))
+            .collect();
         let Some(tags) = series.strip_prefix("socketstat,") else {
             assert_eq!(series, "internal_socketstat", "{line}");
             gathered.internal = numbers;
@@ -250,7 +249,8 @@ fn connections_closed_while_the_plugin_is_stopped_are_counted() {
     let mut execd = start(unprivileged(dir.path()), dir.path(), "  group_by = [\"direction\"]\n");
     gather(&mut execd);
     execd.signal(Signal::SIGSTOP);
-    // The queue of an unprivileged process holds twice net.core.rmem_max, and a message takes more than 640 bytes of it.
+    // The queue of an unprivileged process holds twice net.core.rmem_max, and a message takes more than 640 bytes of
+    // it.
     let most = fs::read_to_string("/proc/sys/net/core/rmem_max").expect("Linux has it");
     let connections = most.trim().parse::<usize>().expect("a number") / 640 + 1000;
     if connections > 20_000 {
@@ -281,11 +281,10 @@ fn connections_closed_while_the_plugin_is_stopped_are_counted() {
 fn increase(metrics: &[String], field: &str) -> u64 {
     let (mut last, mut increase) = (BTreeMap::new(), 0);
     for line in metrics.iter().filter(|line| line.starts_with("socketstat,")) {
-        let mut parts = line.splitn(3, ' ');
-        let (series, fields) = (parts.next().expect("a series"), parts.next().expect("fields"));
-        let value = fields.split(',').find_map(|pair| pair.strip_prefix(field)?.strip_prefix('='));
-        let value: u64 = value.and_then(|value| value.strip_suffix('i')?.parse().ok()).expect("the field");
-        let before = last.insert(series, value).unwrap_or(value);
+        let (series, fields) = parse_line(line);
+        let value: u64 =
+            fields[field].strip_suffix('i').and_then(|value| value.parse().ok()).expect("a number");
+        let before = last.insert(series.clone(), value).unwrap_or(value);
         assert!(value >= before, "{series} went back from {before} to {value}");
         increase += value - before;
     }
@@ -365,7 +364,7 @@ impl Drop for Cgroup {
 }
 
 #[test]
-fn cgroups_are_distinguished() {
+fn cgroups_are_told_apart() {
     if !support::namespace::enter() {
         return;
     }

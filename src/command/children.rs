@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{Signal, killpg};
 
 use super::kill_on_exit::KillOnExit;
 use super::pipes::{OnOutput, Pipes};
-use super::{Command, CommandError, Ended, Stderr, group_of};
+use super::{Command, CommandError, Ended, Stderr, group};
 
 /// How long to wait for a killed child to end before the run ends without it.
 const REAP: Duration = Duration::from_secs(1);
@@ -124,7 +123,7 @@ impl Children {
             // There is no child left once close() has killed it.
             let mut child = slot.running.take().ok_or_else(timed_out)?;
             if has_exited(&child).map_err(CommandError::Wait)? {
-                kill_group(&child);
+                group::kill(&child);
                 return child.wait().map_err(CommandError::Wait);
             }
             slot.running = Some(child);
@@ -158,20 +157,12 @@ impl Slot {
     /// Kills the running child with its group. Returns whether it has ended.
     fn kill(&mut self) -> bool {
         let Some(child) = &mut self.running else { return true };
-        kill_group(child);
+        group::kill(child);
         let gone = !matches!(child.try_wait(), Ok(None));
         if gone {
             self.running = None;
         }
         gone
-    }
-}
-
-/// The child must not have been reaped yet.
-fn kill_group(child: &Child) {
-    if let Some(group) = group_of(child) {
-        // ESRCH means that nothing is left of the group; EPERM, on macOS, that only a zombie is.
-        let (Ok(()) | Err(_)) = killpg(group, Signal::SIGKILL);
     }
 }
 

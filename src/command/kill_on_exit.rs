@@ -15,7 +15,7 @@ mod linux {
     use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
     use nix::libc;
 
-    use crate::command::group_of;
+    use crate::command::group;
 
     /// From `include/uapi/asm-generic/fcntl.h`. Not defined by the libc crate.
     const F_SETSIG: libc::c_int = 10;
@@ -42,7 +42,7 @@ mod linux {
 
         /// Sets the process group to kill.
         pub(in crate::command) fn watch(&self, child: &Child) -> Result<()> {
-            let Some(group) = group_of(child) else { return Ok(()) };
+            let Some(group) = group::id(child) else { return Ok(()) };
             let reader = self.reader.as_raw_fd();
             for (command, argument) in [(libc::F_SETOWN, -group.as_raw()), (F_SETSIG, libc::SIGKILL)] {
                 // SAFETY: the descriptor is open, and these commands of fcntl(2) take an integer.

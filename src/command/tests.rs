@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant};
 
+use nix::unistd::Pid;
+
 use super::children::has_exited;
 use super::*;
 
@@ -85,7 +87,7 @@ fn a_stopped_child_has_not_exited_and_an_exited_one_is_not_reaped() {
 
     let script = "kill -STOP $$; exit 3";
     let mut child = std::process::Command::new("/bin/sh").args(["-c", script]).spawn().expect("a shell");
-    let pid = group_of(&child).expect("a process id");
+    let pid = group::id(&child).expect("a process id");
     let stopped = waitpid(pid, Some(WaitPidFlag::WUNTRACED));
     assert_eq!(stopped, Ok(WaitStatus::Stopped(pid, Signal::SIGSTOP)));
     assert!(!has_exited(&child).expect("it exists"));

@@ -1,6 +1,6 @@
-//! Telegraf's options that it takes, or documents, in the section of an input, but that belong elsewhere.
+//! Telegraf options that are allowed or documented in the section of an input, but have to be set elsewhere.
 
-/// Where the option belongs. `None` if it is not one of these.
+/// Where to set the option. `None` if it is not one of these.
 ///
 /// The names are those of `buildInput` and `missingTomlField` in Telegraf's `config/config.go`. The latter takes the
 /// options of every kind of plugin in every section.

@@ -1,10 +1,10 @@
-//! What can be wrong in a configuration, and how messages show keys and values of the file.
+//! Configuration errors, and how they show keys and values of the file.
 
 use thiserror::Error;
 
 use crate::quote::{quote, shorten};
 
-/// What is wrong in a configuration.
+/// An error in a configuration.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{file}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub struct ConfigError {
@@ -26,17 +26,17 @@ pub(crate) struct OptionError {
     pub(crate) message: String,
 }
 
-/// The message of an error about a value, in one line. What it quotes from the file is cut, what it expected is not.
+/// The message of an error about a value, in one line. Text from the file is shortened, the expected values are not.
 pub(super) fn one_line(message: &str) -> String {
     let message = message.lines().collect::<Vec<_>>().join(", ");
     match message.rsplit_once(", expected ") {
         Some((found, expected)) => format!("{}, expected {expected}", shorten(found)),
-        // This crate's own messages are cut already.
+        // Messages of this crate are shortened already.
         None => message,
     }
 }
 
-/// A key for a message: cut, and quoted where TOML needs quotes for it.
+/// A key for a message: shortened, and quoted if TOML requires that.
 pub(super) fn shown(key: &str) -> String {
     let bare = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     if bare && !key.is_empty() { shorten(key) } else { quote(key.as_bytes()) }

@@ -1,4 +1,4 @@
-//! The configuration file: its bytes, and its outline of sections.
+//! Reads the configuration file and splits it into sections.
 
 use std::fs::File;
 use std::io::Read;

@@ -20,23 +20,23 @@ use crate::quote::quote;
 /// The options of one section, checked.
 #[derive(Debug, Default)]
 pub struct Global {
-    /// Tells sections of one input apart in the log; empty: none.
+    /// Distinguishes sections of one input in the log. May be empty.
     pub alias: String,
-    /// Replaces the measurement's name; empty: keeps it.
+    /// Replaces the name of the measurement, unless empty.
     pub name_override: String,
-    /// Put before the name.
+    /// The prefix of the name.
     pub name_prefix: String,
-    /// Put after the name.
+    /// The suffix of the name.
     pub name_suffix: String,
     /// Tags to add, sorted by key.
     pub tags: Vec<(String, String)>,
-    /// Whether `tags` are added whatever the filter says of their keys.
+    /// Whether `tags` are added even if the filter drops their keys.
     pub always_include_local_tags: bool,
-    /// What timestamps are rounded to; zero: not rounded.
+    /// The precision of timestamps; zero for no rounding.
     pub precision: Duration,
-    /// What this section logs; `None`: what the process logs.
+    /// The log level of this section; `None` for that of the process.
     pub log_level: Option<Level>,
-    /// Which metrics, tags and fields are written.
+    /// The filter for metrics, tags and fields.
     pub filter: Filter,
 }
 
@@ -125,7 +125,7 @@ impl Global {
 fn merged(lists: [(&str, Strings); 3]) -> Result<Vec<String>, OptionError> {
     let mut merged = Vec::new();
     for (key, Strings(list)) in lists {
-        // Compiled by itself too, so that an error names the option that it is in.
+        // Also compiled separately, so that an error names the right option.
         Globs::compile(&list, "")
             .map_err(|cause| OptionError { key: key.to_owned(), message: cause.to_string() })?;
         merged.extend(list);
@@ -150,8 +150,7 @@ fn level(name: &str) -> Result<Level, OptionError> {
 }
 
 impl GlobalOptions {
-    /// Rejects names that line protocol cannot carry, escaped or not: Telegraf would take the line for a comment, or
-    /// read another tag.
+    /// Rejects names that line protocol cannot represent, even escaped: Telegraf would read a comment or another tag.
     fn check_names(&self) -> Result<(), OptionError> {
         let fault = |key: &str, message: &str| {
             Err(OptionError { key: key.to_owned(), message: format!("{message} in line protocol") })

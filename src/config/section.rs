@@ -1,4 +1,4 @@
-//! One `[[inputs.x]]` section: which of its options are whose, their values, and the lines that errors name.
+//! One `[[inputs.x]]` section: the options of the input and those of Telegraf, with the lines for error messages.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,7 +24,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// The error of something else in the place of a section.
+    /// The error for a value that is not a section.
     pub(super) fn expected(&self, document: &Document<'_>, span: &Range<usize>) -> ConfigError {
         document.error(span, format!("inputs.{0}: expected a section [[inputs.{0}]]", self.name))
     }
@@ -48,7 +48,7 @@ pub struct Section<'t> {
 type Key<'t> = Spanned<DeString<'t>>;
 
 impl<'t> Section<'t> {
-    /// Reads the table of a section.
+    /// Parses the table of a section.
     pub(super) fn new(
         document: &Document<'t>,
         known: &Known,
@@ -91,7 +91,7 @@ impl<'t> Section<'t> {
         Ok(Section { global, ..section })
     }
 
-    /// The input's own options, as its type describes them.
+    /// Parses the input's own options.
     ///
     /// # Errors
     /// When a value has the wrong type or form.
@@ -109,7 +109,7 @@ impl<'t> Section<'t> {
         }
     }
 
-    /// The error of an option's value, with its place.
+    /// The error for the value of an option, with its line.
     pub(crate) fn error(&self, error: &OptionError) -> ConfigError {
         ConfigError {
             file: self.document.file.clone(),
@@ -137,7 +137,7 @@ impl<'t> Section<'t> {
     }
 }
 
-/// What to do about an option that neither the input nor Telegraf has.
+/// The message for an option that neither the input nor Telegraf has.
 fn unknown_option(known: &Known, name: &str) -> String {
     if let Some(place) = elsewhere::belongs(name) {
         return place.to_owned();

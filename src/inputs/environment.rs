@@ -1,4 +1,4 @@
-//! What inputs and their sources need of the process and its host.
+//! What inputs and their sources use of this process and its host.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::netlink::dump::{Dumper, SharedDumper};
 use crate::netlink::link_table::{LinkTable, SharedLinks};
 use crate::platform::Platform;
 
-/// What inputs need of the process and its host.
+/// What inputs use of this process and its host.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// Roots and search path.
+    /// The paths of /proc and /sys, and the search path.
     pub host: Arc<Host>,
     /// Runs children.
     pub children: Arc<Children>,
@@ -28,22 +28,22 @@ pub struct Environment {
     /// The kernel's network devices.
     #[cfg(target_os = "linux")]
     pub route: SharedDumper,
-    /// What the drivers of network devices say of their links.
+    /// Generic netlink, for ethtool messages.
     #[cfg(target_os = "linux")]
     pub generic: SharedDumper,
-    /// What is known of each network device.
+    /// The table of network devices.
     #[cfg(target_os = "linux")]
     pub links: SharedLinks,
 }
 
 impl Environment {
-    /// Of this process.
+    /// The environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
         Self::of_host(Host::from_environment(|name| std::env::var_os(name)))
     }
 
-    /// Of a host.
+    /// An environment with other paths.
     #[must_use]
     pub fn of_host(host: Host) -> Self {
         #[cfg(target_os = "linux")]
@@ -64,11 +64,11 @@ impl Environment {
     }
 }
 
-/// What a source may need.
+/// What a source may use.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// Roots, search path and children.
+    /// The environment of the input.
     pub environment: Environment,
-    /// Whose netstat is installed, if it is known.
+    /// The platform of netstat, if it is known.
     pub platform: Option<Platform>,
 }

@@ -1,24 +1,24 @@
-//! What an input is.
+//! The interface of an input.
 
 use crate::accumulator::Accumulator;
 use crate::output::OutputError;
 
 /// Something that gathers metrics.
 pub trait Input {
-    /// Begins what goes on between gathers: called once, before the first of several.
+    /// Starts what runs between gathers. Called once before the first gather, unless there is only one.
     fn start(&mut self) {}
 
-    /// Gathers once. What fails is reported to the accumulator and costs nothing else.
+    /// Gathers once. Failures are reported to the accumulator and do not stop the rest of the gather.
     ///
     /// # Errors
-    /// When nobody reads the metrics any more.
+    /// If stdout is closed.
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), OutputError>;
 
-    /// What it would gather now, and from where: a part per source. Gathers nothing.
+    /// Describes what a gather would read now, with one part per source. Gathers nothing.
     fn describe(&self) -> Vec<Part>;
 }
 
-/// What an input would gather from one source. Prints as a part of a line.
+/// What an input would gather from one source. Printed as a part of a line.
 pub struct Part {
     /// The source, or why there is none.
     pub(crate) source: Result<&'static str, String>,

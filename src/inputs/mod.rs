@@ -13,7 +13,7 @@ pub(crate) use environment::Context;
 pub use environment::Environment;
 pub use input::{Input, Part};
 
-/// Makes an input from its section.
+/// Creates an input from its section.
 type New = fn(&Section<'_>, &Environment) -> Result<Box<dyn Input>, ConfigError>;
 
 /// The registry: each input by name, with its options.
@@ -28,10 +28,10 @@ pub fn known() -> Vec<Known> {
     REGISTRY.iter().map(|(known, _)| *known).collect()
 }
 
-/// Makes the input of a section.
+/// Creates the input of a section.
 ///
 /// # Errors
-/// When one of its options has a value that is not allowed.
+/// If an option has an invalid value.
 pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
     for (known, new) in REGISTRY {
         if known.name == section.name {

@@ -2,7 +2,6 @@
 //!
 //! Sources: netlink(7), and `netlink_dump` in the kernel's `net/netlink/af_netlink.c`.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -12,6 +11,7 @@ use thiserror::Error;
 use super::channel::{Channel, KernelChannel};
 use super::message::{DONE, ERROR, INTERRUPTED, Message, Messages, NOOP, OVERRUN};
 use super::request::Request;
+use super::shared::Shared;
 
 /// The size of the receive buffer. The kernel fills a datagram with up to 32 KiB if the buffer has room.
 const DATAGRAM: usize = 64 * 1024;
@@ -102,37 +102,8 @@ impl Dumper {
     }
 }
 
-/// A [`Dumper`] that several sources share.
-#[derive(Clone)]
-pub struct SharedDumper(Arc<Mutex<Dumper>>);
-
-impl SharedDumper {
-    /// Makes a dumper shareable.
-    #[must_use]
-    pub fn new(dumper: Dumper) -> Self {
-        Self(Arc::new(Mutex::new(dumper)))
-    }
-
-    /// Like [`Dumper::ask`].
-    ///
-    /// # Errors
-    /// Like [`Dumper::ask`].
-    pub fn ask(
-        &self,
-        request: Request,
-        deadline: Instant,
-        each: &mut dyn FnMut(&Message<'_>),
-    ) -> Result<bool, DumpError> {
-        // The dumper is consistent after every step, so a poisoned lock does no harm.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).ask(request, deadline, each)
-    }
-}
-
-impl std::fmt::Debug for SharedDumper {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SharedDumper")
-    }
-}
+/// A dumper that several sources share.
+pub type SharedDumper = Shared<Dumper>;
 
 struct Answer<'a> {
     channel: &'a mut dyn Channel,

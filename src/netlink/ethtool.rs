@@ -51,7 +51,7 @@ pub fn list(
         .push(&[LINKMODES_GET, 1, 0, 0])
         .nested(HEADER, &[(FLAGS, &COMPACT_BITSETS.to_ne_bytes())]);
     let mut malformed = false;
-    dumper.ask(request, deadline, &mut |message| {
+    dumper.lock().ask(request, deadline, &mut |message| {
         if message.kind == family {
             match link_mode(message) {
                 Some((index, mode)) => each(index, mode),

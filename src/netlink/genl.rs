@@ -30,7 +30,7 @@ pub fn family(dumper: &SharedDumper, name: &str, deadline: Instant) -> Result<u1
         .push(&[GET_FAMILY, 1, 0, 0])
         .attribute(FAMILY_NAME, &[name.as_bytes(), b"\0"].concat());
     let mut id = None;
-    dumper.ask(request, deadline, &mut |message| {
+    dumper.lock().ask(request, deadline, &mut |message| {
         let attributes = message.payload.get(GENL_HEADER..).unwrap_or_default();
         id = find_attribute(attributes, FAMILY_ID).and_then(|value| number(value, 0));
     })?;

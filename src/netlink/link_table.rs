@@ -6,7 +6,6 @@
 //! list: the last one for each device is the newest state.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -16,6 +15,7 @@ use super::channel::{Events, KernelChannel};
 use super::dump::{DumpError, SharedDumper};
 use super::links::{self, Change, Link};
 use super::message::Messages;
+use super::shared::Shared;
 
 /// `RTMGRP_LINK`: the mask of the multicast group `RTNLGRP_LINK`.
 const RTMGRP_LINK: u32 = 1;
@@ -192,29 +192,8 @@ fn apply(links: &mut BTreeMap<u32, Link>, change: Change, removed: &mut BTreeSet
     Ok(())
 }
 
-/// A [`LinkTable`] shared by several sections, which use it one at a time.
-#[derive(Clone)]
-pub struct SharedLinks(Arc<Mutex<LinkTable>>);
-
-impl SharedLinks {
-    /// Makes a table shareable.
-    #[must_use]
-    pub fn new(table: LinkTable) -> Self {
-        Self(Arc::new(Mutex::new(table)))
-    }
-
-    /// Locks the table for one gather.
-    pub fn lock(&self) -> MutexGuard<'_, LinkTable> {
-        // The table is consistent after every step, so a poisoned lock does no harm.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl std::fmt::Debug for SharedLinks {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SharedLinks")
-    }
-}
+/// A table that several sections share.
+pub type SharedLinks = Shared<LinkTable>;
 
 #[cfg(test)]
 mod tests;

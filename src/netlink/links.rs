@@ -171,7 +171,7 @@ pub fn list(
 ) -> Result<bool, DumpError> {
     let request = all().attribute(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
     let mut malformed = false;
-    let interrupted = dumper.ask(request, deadline, &mut |message| match change(message) {
+    let interrupted = dumper.lock().ask(request, deadline, &mut |message| match change(message) {
         Some(Change::Set(index, link)) => each(index, link),
         Some(_) => {}
         None => malformed = true,
@@ -198,7 +198,7 @@ pub fn list_statistics(
 /// If it refuses, or does not answer in time.
 pub fn probe(dumper: &SharedDumper, deadline: Instant) -> Result<(), DumpError> {
     let request = Request::one(RTM_GETLINK).push(&[0; INDEX]).push(&LOOPBACK.to_ne_bytes()).push(&[0; 8]);
-    dumper.ask(request, deadline, &mut |_| {}).map(drop)
+    dumper.lock().ask(request, deadline, &mut |_| {}).map(drop)
 }
 
 /// A request for all devices: `struct ifinfomsg` filled with zeros.

@@ -79,7 +79,7 @@ impl Format {
         each: &mut dyn FnMut(u32, Statistics<'_>),
     ) -> Result<bool, DumpError> {
         let mut malformed = false;
-        let interrupted = dumper.ask(request, deadline, &mut |message| {
+        let interrupted = dumper.lock().ask(request, deadline, &mut |message| {
             if message.kind != self.message {
                 return;
             }

@@ -10,7 +10,7 @@ use super::channel::{Channel, Events};
 use super::dump::{Dumper, SharedDumper};
 use super::message::{ERROR, HEADER, number};
 
-/// A fake kernel. If there are several answers to requests of a type, each is sent once, and the last one repeatedly.
+/// What is answered to requests of one kind: one after the other, the last one again and again.
 #[derive(Clone, Default)]
 pub(crate) struct Kernel(Arc<Mutex<State>>);
 

@@ -1,4 +1,4 @@
-//! Newlines on stdin, the end of stdin, and the end of whoever reads stdout.
+//! Watches for newlines on stdin, the end of stdin, and a closed stdout.
 
 use std::os::fd::AsFd;
 use std::thread::sleep;
@@ -37,8 +37,8 @@ impl Triggers {
                     }
                 }
                 Err(Errno::EINTR | Errno::EAGAIN) => {}
-                // The end, or something that cannot be read, such as a directory or a terminal that was closed: no newline
-                // will come.
+                // The end, or something that cannot be read, such as a directory or a terminal that was closed: no
+                // newline will come.
                 Ok(_) | Err(_) => {
                     open = false;
                     self.end();

@@ -126,5 +126,5 @@ pub fn set_speed(name: &str, speed: u32) -> Result<(), Errno> {
         .nested(1, &[(2, &[name.as_bytes(), b"\0"].concat())])
         .attribute(2, &[0])
         .attribute(5, &speed.to_ne_bytes());
-    generic.ask(request, deadline, &mut |_| {}).map(drop).map_err(errno)
+    generic.lock().ask(request, deadline, &mut |_| {}).map(drop).map_err(errno)
 }

@@ -17,6 +17,7 @@ pub mod telegraf;
 pub mod unprivileged;
 pub mod zoo;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -80,6 +81,15 @@ pub fn hanging_pids(dir: &Path) -> Vec<i32> {
     wait_until("ss runs", || dir.join("pids").exists());
     let pids = fs::read_to_string(dir.join("pids")).expect("the process ids can be read");
     pids.split_whitespace().map(|pid| pid.parse().expect("a process id")).collect()
+}
+
+/// Splits a line of line protocol into measurement and tags, and the fields. No field may contain a space or a comma.
+pub fn parse_line(line: &str) -> (String, BTreeMap<String, String>) {
+    let mut parts = line.rsplitn(3, ' ');
+    let (_, fields, series) = (parts.next(), parts.next(), parts.next());
+    let fields = fields.expect("fields").split(',').map(|field| field.split_once('=').expect("a field"));
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    (series.expect("a measurement").to_owned(), fields.collect())
 }
 
 /// Waits until `done` returns true. Only a failing test reaches the time limit.

@@ -76,6 +76,15 @@ fn remove(directory: &tempfile::TempDir, name: &str) {
     std::fs::remove_file(directory.path().join(name)).expect("it can be removed");
 }
 
+/// A choice by `auto` between the first and the second source, which both work, and the directory of their files.
+fn auto_of_two() -> (tempfile::TempDir, Choice<Fake, u8>) {
+    let (directory, environment) = host();
+    install(&directory, "first");
+    install(&directory, "second");
+    let choice = choice("auto", &environment);
+    (directory, choice)
+}
+
 #[test]
 fn an_unknown_source_is_an_error() {
     for name in ["", "FIRST", "x"] {
@@ -114,11 +123,8 @@ fn auto_passes_over_a_source_that_lacks_something() {
 
 #[test]
 fn auto_chooses_again_when_the_source_in_use_is_gone() {
-    let (directory, environment) = host();
-    install(&directory, "first");
-    install(&directory, "second");
+    let (directory, mut choice) = auto_of_two();
     let now = Instant::now();
-    let mut choice = choice("auto", &environment);
     assert_eq!(name(&mut choice, now), "first");
 
     remove(&directory, "first");
@@ -135,11 +141,8 @@ fn auto_chooses_again_when_the_source_in_use_is_gone() {
 
 #[test]
 fn auto_passes_over_a_source_for_ten_minutes_after_three_failures_in_a_row() {
-    let (directory, environment) = host();
-    install(&directory, "first");
-    install(&directory, "second");
+    let (_directory, mut choice) = auto_of_two();
     let start = Instant::now();
-    let mut choice = choice("auto", &environment);
     for gather in 0..5 {
         assert_eq!(name(&mut choice, start), "first");
         assert!(!choice.failed(&failure(), start));
@@ -179,11 +182,8 @@ fn auto_keeps_a_failing_source_if_there_is_no_other() {
 
 #[test]
 fn auto_passes_over_an_unavailable_source_whose_probe_succeeds() {
-    let (directory, environment) = host();
-    install(&directory, "first");
-    install(&directory, "second");
+    let (_directory, mut choice) = auto_of_two();
     let now = Instant::now();
-    let mut choice = choice("auto", &environment);
     assert_eq!(name(&mut choice, now), "first");
     assert!(choice.failed(&gone(), now));
     let chosen = choice.source(now).expect("second works");

@@ -199,7 +199,7 @@ pub const fn runs(platform: Platform) -> &'static [&'static [&'static str]] {
     }
 }
 
-/// Runs a program with arguments and passes on the lines that it prints.
+/// Runs a program with arguments and hands on the lines that it prints.
 type Run<'a> = dyn FnMut(&'static str, &[&str], &mut dyn FnMut(Option<&[u8]>)) -> Result<(), RunFailure> + 'a;
 
 /// Why a run failed, in one line.

@@ -1,28 +1,28 @@
-//! The option `extra_fields`: more of what TCP knows of each connection.
+//! The option `extra_fields`: TCP fields that are written only if the section names them.
 
 use super::field::{FIELDS, Field, PRINTED};
 use crate::config::nearest::hint;
 use crate::filter::glob::Globs;
 use crate::quote::quote;
 
-/// The name of the one field that is no number.
+/// The only field that is not a number.
 pub(super) const CONGESTION: &str = "congestion";
 
-/// The fields beyond those of the contract.
+/// The selected extra fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ExtraFields {
-    /// Those of `tcp_info`, in the order of [`FIELDS`].
+    /// The fields of `tcp_info`, in the order of [`FIELDS`].
     pub(super) fields: Vec<&'static Field>,
-    /// The name of the congestion control.
+    /// Whether the name of the congestion control algorithm is selected.
     pub(super) congestion: bool,
 }
 
 impl ExtraFields {
-    /// The fields that one of the globs matches. A group of sockets has no one congestion control: with `grouped` it may
-    /// not be named.
+    /// The fields that any of the globs matches. With `grouped`, an entry must not name the congestion control, which
+    /// may differ within a group.
     ///
     /// # Errors
-    /// The first entry that is no glob, or matches no field.
+    /// If an entry is an invalid glob, or matches no field.
     pub(super) fn of_option(entries: &[String], grouped: bool) -> Result<Self, String> {
         let mut chosen = vec![false; FIELDS.len()];
         let mut congestion = false;
@@ -48,7 +48,7 @@ impl ExtraFields {
         Ok(Self { fields, congestion })
     }
 
-    /// Whether there are any.
+    /// Whether no extra field is selected.
     pub(super) const fn is_empty(&self) -> bool {
         self.fields.is_empty() && !self.congestion
     }

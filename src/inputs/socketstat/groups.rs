@@ -1,10 +1,10 @@
-//! Groups of sockets in the place of single ones: sums, totals and percentiles, in a bounded number of lines.
+//! Groups of sockets instead of single ones: sums, totals and percentiles, in a limited number of lines.
 //!
-//! A gather is one dump per protocol, each all or nothing, and then the lines: the largest groups have one each, and the
-//! others are summed up in one line per protocol, whose keys say `other`. The growth of a socket's counters since the last
-//! gather goes to exactly one line, so that the growth of all lines is that of all sockets.
+//! A gather is one dump per protocol, then the lines. A failed dump changes nothing. The largest groups have a line
+//! each, and the others are summed up in one line per protocol, whose keys are `other`. The growth of a socket's
+//! counters since the last gather is added to exactly one line, so that the growth of all lines is that of all sockets.
 //!
-//! Where only so many sockets may have a line each, a socket is a group of its own.
+//! With `max_series` but without `group_by`, each socket is a group of its own.
 
 mod gather;
 mod keys;
@@ -38,16 +38,16 @@ use table::{Sums, Table};
 #[expect(clippy::struct_excessive_bools, reason = "each stands for a thing of its own")]
 pub(super) struct Groups {
     keys: Keys,
-    /// Each socket is a group of its own.
+    /// Whether each socket is a group of its own.
     single: bool,
     counters: Vec<&'static Field>,
     spread_names: Vec<SpreadNames>,
-    /// The most lines per gather; `None`: no bound.
+    /// The maximum number of lines per gather; `None` for no limit.
     max_lines: Option<usize>,
     rank_by: RankBy,
-    /// There is only one gather: what sockets have moved before counts.
+    /// Whether there is only one gather. The current values of the counters then count as growth.
     once: bool,
-    /// Connections that end are counted: their column is the last of the counters.
+    /// Whether closed connections are counted, in the last column of the counters.
     counts_closed: bool,
     owners: Owners,
     /// Whether a key needs the owner.
@@ -57,7 +57,7 @@ pub(super) struct Groups {
     table: Table,
     samples: Samples,
     notes: Notes,
-    /// How many gathers were written.
+    /// The number of gathers that were written.
     gathers: u64,
     said_folding: bool,
     secret: RandomState,
@@ -65,40 +65,40 @@ pub(super) struct Groups {
     growth: Vec<u64>,
 }
 
-/// What the groups say of themselves.
+/// Statistics about the groups, for the metric `internal_socketstat`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stats {
-    /// Sockets in the last gather.
+    /// The number of sockets in the last gather.
     pub(super) sockets: u64,
-    /// Groups that are remembered.
+    /// The number of groups in memory.
     pub(super) groups: u64,
-    /// Groups of the last gather without a line of their own.
+    /// The number of groups of the last gather without a line of their own.
     pub(super) folded: u64,
-    /// Connections that have ended, a total.
+    /// The total number of closed connections.
     pub(super) closed: u64,
-    /// Bytes of connections whose owner nobody knows, a total.
+    /// The total number of bytes of connections with an unknown owner.
     pub(super) unattributed_bytes: u64,
-    /// Whether connections that end are counted.
+    /// Whether closed connections are counted.
     pub(super) counts_closed: bool,
 }
 
-/// What is known of the sockets of one protocol.
+/// The state of one protocol.
 #[derive(Debug)]
 struct Kind {
     protocol: Protocol,
     totals: Totals,
     listening: PortSet,
-    /// The owners of the sockets that listen.
+    /// The owners of the listening sockets, by port.
     listeners: HashMap<u16, Owner>,
-    /// Connections of it that end are told of.
+    /// Whether closed connections are reported.
     hears_closed: bool,
-    /// In this gather there was a whole dump.
+    /// Whether this gather had a complete dump.
     dumped: bool,
-    /// What its sockets moved before that dump is not counted.
+    /// Whether that was the first dump. Values from before it are not growth.
     is_first: bool,
     /// The last gather in which its groups had lines.
     last_lines: u64,
-    /// Which of the two queues a socket has had.
+    /// Which of the two queues any socket had.
     queues: Queues,
 }
 
@@ -108,7 +108,7 @@ struct Queues {
     send_q: bool,
 }
 
-/// A dump at hand. Dropped without [`Dump::commit`], it changes nothing.
+/// A dump in progress. If it is dropped without [`Dump::commit`], it changes nothing.
 pub(super) struct Dump<'a> {
     groups: &'a mut Groups,
     kind: usize,
@@ -118,7 +118,7 @@ pub(super) struct Dump<'a> {
 }
 
 impl Groups {
-    /// Begins a dump of one of the section's protocols.
+    /// Starts a dump of one of the section's protocols.
     pub(super) fn dump(&mut self, protocol: Protocol) -> Option<Dump<'_>> {
         let index = self.kinds.iter().position(|kind| kind.protocol == protocol)?;
         let kind = self.kinds.get_mut(index)?;
@@ -129,28 +129,29 @@ impl Groups {
         Some(Dump { groups: self, kind: index, samples, committed: false, now: Instant::now() })
     }
 
-    /// The sockets of a protocol come from another source from now on, which tells them apart by something else.
+    /// Records that the sockets of a protocol come from another source from now on, which identifies them differently.
     pub(super) fn reset(&mut self, protocol: Protocol) {
         for kind in self.kinds.iter_mut().filter(|kind| kind.protocol == protocol) {
             kind.totals.reset();
         }
     }
 
-    /// The states of the sockets at whose ports others arrive; none where nobody asks.
+    /// The states of sockets that accept connections; `None` if those are not needed.
     pub(super) fn listening_states(&self, protocol: Protocol) -> Option<u32> {
-        // Who owns a connection that ended unseen is asked of the socket that it came to.
+        // A closed connection that no dump has listed gets the owner of the listening socket.
         let needs = |key: keys::Key| key.needs_listening() || self.counts_closed && key.needs_identity();
         let asked = protocol.has_service() && self.keys.iter().any(needs);
         asked.then_some(if protocol == Protocol::Udp { 1 << CLOSE } else { 1 << LISTEN })
     }
 
-    /// How many bytes of `tcp_info` the counters of a connection that ended are in; `None` where such are not counted.
+    /// The number of bytes of `tcp_info` that the counters of a closed connection need; `None` if those are not
+    /// counted.
     pub(super) fn closed_info(&self) -> Option<usize> {
         let ends = self.counters.iter().map(|field| field.offset + 8);
         ends.max().filter(|_| self.counts_closed)
     }
 
-    /// Counts no connections that end: the kernel does not tell.
+    /// Stops counting closed connections, since the kernel does not report them.
     pub(super) fn without_closed(&mut self) {
         if std::mem::take(&mut self.counts_closed) {
             self.growth.truncate(self.counters.len());
@@ -159,19 +160,19 @@ impl Groups {
         }
     }
 
-    /// What there is to say of the last gather.
+    /// The statistics of the last gather.
     pub(super) const fn stats(&self) -> Stats {
         Stats { counts_closed: self.counts_closed, ..self.stats }
     }
 
-    /// Whether a dump is to have `tcp_info`.
+    /// Whether a dump needs `tcp_info`.
     pub(super) fn wants_tcp_info(&self) -> bool {
         !self.counters.is_empty() || !self.samples.fields.is_empty()
     }
 }
 
 impl Dump<'_> {
-    /// Takes a socket at whose port others arrive.
+    /// Adds a listening socket.
     pub(super) fn listens(&mut self, socket: &Socket<'_>) {
         if let (Some(port), Some(kind)) = (socket.local.port(), self.groups.kinds.get_mut(self.kind)) {
             kind.listening.insert(port);
@@ -181,7 +182,7 @@ impl Dump<'_> {
         }
     }
 
-    /// Takes a socket.
+    /// Adds a socket.
     pub(super) fn add(&mut self, socket: &Socket<'_>) {
         let Groups { keys, kinds, growth, key, single, secret, owners, owned, .. } = &mut *self.groups;
         let Some(kind) = kinds.get_mut(self.kind) else { return };
@@ -191,7 +192,7 @@ impl Dump<'_> {
         match id {
             Some(id) if !kind.totals.row(id, &socket.tcp, owner.unwrap_or_default(), growth) => return,
             Some(_) if protocol == Protocol::Tcp => {}
-            // It is not known again, so it must not be counted, or it would be so at each gather.
+            // The socket cannot be identified later, so its counters would be growth at each gather.
             _ => growth.fill(0),
         }
         kind.queues.recv_q |= socket.recv_q.is_some();
@@ -214,7 +215,7 @@ impl Dump<'_> {
         }
     }
 
-    /// Takes a connection in a state that is not selected: it is known from now on, and counts nothing.
+    /// Adds a connection in a state that is not selected. Its counters are remembered but not counted.
     pub(super) fn pass_over(&mut self, socket: &Socket<'_>) {
         let Groups { kinds, growth, owned, .. } = &mut *self.groups;
         let (Some(kind), Some(id)) = (kinds.get_mut(self.kind), socket.cookie) else { return };
@@ -222,14 +223,14 @@ impl Dump<'_> {
         kind.totals.row(id, &socket.tcp, owner.unwrap_or_default(), growth);
     }
 
-    /// Says whether connections that end are told of, as the source does.
+    /// Records whether closed connections are reported.
     pub(super) fn hears_closed(&mut self, hears: bool) {
         if let Some(kind) = self.groups.kinds.get_mut(self.kind) {
             kind.hears_closed = hears && kind.protocol == Protocol::Tcp;
         }
     }
 
-    /// Takes a connection that has ended since the last gather, behind all sockets of the dump.
+    /// Adds a connection that was closed since the last gather. Called after all sockets of the dump were added.
     pub(super) fn closed(&mut self, socket: &Socket<'_>) {
         let Groups { keys, kinds, growth, key, owners, owned, stats, counters, .. } = &mut *self.groups;
         let Some(kind) = kinds.get_mut(self.kind) else { return };
@@ -240,7 +241,7 @@ impl Dump<'_> {
             Ended::Seen(owner) => Some(owner),
         };
         if kind.totals.is_first() {
-            // It ended before the first gather, or during it.
+            // It was closed before or during the first gather.
             return;
         }
         stats.closed += 1;
@@ -264,14 +265,14 @@ impl Dump<'_> {
         }
     }
 
-    /// The place of the group whose key is at hand.
+    /// The place of the group for the current key.
     fn place(&mut self) -> usize {
         let Groups { keys, kinds, table, key, single, .. } = &mut *self.groups;
         let groups = table.groups.len();
         let place = table.place(self.kind, key);
         let Some(group) = table.groups.get_mut(place) else { return place };
         if *single && group.sums.sockets > 0 {
-            // Another socket with the same tags: packet sockets have them often.
+            // Another socket with the same tags, which is frequent with packet sockets.
             group.namesakes += 1;
             key.extend_from_slice(&group.namesakes.to_be_bytes());
             return table.place(self.kind, key);
@@ -279,7 +280,7 @@ impl Dump<'_> {
         if place == groups
             && let Some(kind) = kinds.get(self.kind)
         {
-            // A service may be called other, too.
+            // A service may also be named other.
             let mut other = Vec::new();
             keys.of_other(kind.protocol, &mut other);
             group.is_other = other == *key;
@@ -287,7 +288,7 @@ impl Dump<'_> {
         place
     }
 
-    /// Ends a whole dump.
+    /// Ends a complete dump.
     pub(super) fn commit(mut self) {
         let once = self.groups.once;
         if let Some(kind) = self.groups.kinds.get_mut(self.kind) {
@@ -310,8 +311,8 @@ impl Drop for Dump<'_> {
 }
 
 impl Kind {
-    /// The owner of a socket as it was first told. Of a connection that no process holds, before it is accepted or behind its
-    /// close, the kernel says that it is root's: whose the port is, it is.
+    /// The owner of a socket as it was first reported. If no process holds the connection, because it is not accepted
+    /// yet or already closed, the kernel reports root. It then belongs to the owner of the port.
     fn owner(&mut self, id: Option<u64>, socket: &Socket<'_>) -> Option<Owner> {
         let first = id.and_then(|id| self.totals.owner(id));
         first.or_else(|| {
@@ -334,8 +335,8 @@ fn owner_of(socket: &Socket<'_>) -> Owner {
     Owner { uid: socket.uid, cgroup: socket.cgroup }
 }
 
-/// What tells a socket from all others of its protocol; `None` where nothing does. Without a cookie only connections of TCP
-/// are told apart: by their ends and the inode number. Nothing else has counters.
+/// Identifies a socket among those of its protocol; `None` if that is impossible. Without a cookie, only TCP
+/// connections are identified, by their ends and the inode number, since no other sockets have counters.
 fn identity(protocol: Protocol, socket: &Socket<'_>, secret: &RandomState) -> Option<u64> {
     if socket.cookie.is_some() {
         return socket.cookie;

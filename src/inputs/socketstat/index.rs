@@ -1,28 +1,29 @@
-//! Places of rows by the hash of what they hold: a hash table without keys of its own.
+//! A hash table that maps the hash of a row to the index of the row, and does not store keys.
 //!
-//! It takes 4 bytes per slot, 6 to 11 per row, and finding a row is one step in most cases.
+//! It takes 4 bytes per slot, which is 6 to 11 per row. A row is found in one step in most cases.
 
-/// Where rows are. Rows are never removed one by one.
+/// The index. Rows are never removed individually.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// A power of two of them, at most three quarters in use: 0, or a row's place and 1.
+    /// The number of slots is a power of two, and at most three quarters are in use. A slot is 0 if it is free,
+    /// otherwise the place of the row plus 1.
     slots: Vec<u32>,
     used: usize,
 }
 
-/// The fewest slots.
+/// The minimum number of slots.
 const FEWEST: usize = 16;
-/// 2^64 divided by the golden ratio: spreads numbers that follow one another.
+/// 2^64 divided by the golden ratio: multiplication spreads consecutive numbers.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Index {
-    /// An empty one with room for so many rows.
+    /// An empty index with room for `rows` rows.
     pub(super) fn with_room(rows: usize) -> Self {
         let slots = (rows + rows / 2).next_power_of_two().max(FEWEST);
         Self { slots: vec![0; slots], used: 0 }
     }
 
-    /// The place of the row with this hash that `is` the one.
+    /// The place of the row with this hash for which `is` returns true.
     pub(super) fn find(&self, hash: u64, mut is: impl FnMut(usize) -> bool) -> Option<usize> {
         self.probe(hash).find_map(|slot| match self.slots.get(slot) {
             None | Some(0) => Some(None),
@@ -30,7 +31,7 @@ impl Index {
         })?
     }
 
-    /// Adds the row at `place`, which is not in it. `hash_of` tells the hash of any row, by its place.
+    /// Adds the row at `place`, which must not be in the index yet. `hash_of` returns the hash of the row at a place.
     pub(super) fn insert(&mut self, place: usize, hash_of: impl Fn(usize) -> u64) {
         if (self.used + 1) * 4 > self.slots.len() * 3 {
             let slots = (self.slots.len() * 2).max(FEWEST);
@@ -39,12 +40,12 @@ impl Index {
                 self.put(place, hash_of(place as usize - 1));
             }
         }
-        // More rows than 2^32 - 2 do not fit into any machine that has so many sockets.
+        // No host has more than 2^32 - 2 sockets.
         self.put(u32::try_from(place + 1).unwrap_or(u32::MAX), hash_of(place));
         self.used += 1;
     }
 
-    /// Takes all rows out; keeps the memory unless it is far more than `rows` need.
+    /// Removes all rows. Keeps the memory unless it is much more than `rows` rows need.
     pub(super) fn clear(&mut self, rows: usize) {
         self.used = 0;
         if self.slots.len() > FEWEST && self.slots.len() / 8 > rows {
@@ -60,11 +61,11 @@ impl Index {
         }
     }
 
-    /// The slots in which a row with this hash may be, in order; none of an empty table.
+    /// The slots in which a row with this hash may be, in order. None if the index is empty.
     fn probe(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
         let slots = self.slots.len();
         let shift = 64 - slots.trailing_zeros().min(63);
-        // The highest bits: as many as a slot's number has.
+        // The highest bits, as many as the number of a slot has.
         let first = usize::try_from(hash.wrapping_mul(SPREAD) >> shift).unwrap_or_default();
         (0..slots).map(move |step| (first + step) & (slots - 1))
     }

@@ -1,4 +1,4 @@
-//! The line that says how the gathers of a section go: `internal_socketstat`.
+//! The metric `internal_socketstat`, about the gathers of a section.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::groups;
 use super::table::Stats;
 use crate::metric::{Metric, Value};
 
-/// Hands that metric to `add`. `groups` is `None` where sockets have lines of their own.
+/// Passes the metric to `add`. `groups` is `None` without groups.
 pub(super) fn write(
     alias: &str,
     stats: &Stats,

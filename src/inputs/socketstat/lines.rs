@@ -146,7 +146,7 @@ fn push_owners(text: &mut Vec<u8>, tags: ExtraTags, socket: &Socket<'_>, owners:
     }
     let unit = text.len();
     if tags.user {
-        // The kernel calls a connection that no process holds root's.
+        // For a connection that no process holds, the kernel reports the user root.
         let uid = socket.uid.filter(|_| socket.inode != Some(0));
         text.extend_from_slice(owners.user(uid, now).as_bytes());
     }

@@ -46,14 +46,14 @@ use table::{Output, Shared, Stats, Table};
 struct Socketstat {
     tables: Vec<Table>,
     shared: Shared,
-    /// The alias of the line that says how the gathers go; `None`: there is none.
+    /// The alias in the metric `internal_socketstat`; `None` if that is off.
     internal: Option<String>,
 }
 
-/// Makes the input from its section.
+/// Creates the input from its section.
 ///
 /// # Errors
-/// When an option's value is not allowed.
+/// If an option has an invalid value.
 pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
     let settings = Settings::of_section(section, environment)?;
     let several = settings.protocols.len() > 1;

@@ -113,7 +113,7 @@ impl Source for Netlink {
 /// Dumps the sockets of a protocol, each with its address family. Returns false if the kernel lists none of the families.
 fn ask(dumper: &SharedDumper, query: &Query, each: &mut dyn FnMut(u8, &[u8])) -> Result<bool, DumpError> {
     if query.protocol == Protocol::Tcp {
-        let outcome = dumper.ask(request_for_tcp(query), query.deadline, &mut |message| {
+        let outcome = dumper.lock().ask(request_for_tcp(query), query.deadline, &mut |message| {
             let payload = payload(message);
             each(if payload.first() == Some(&AF_INET6) { AF_INET6 } else { AF_INET }, payload);
         });
@@ -127,7 +127,7 @@ fn ask(dumper: &SharedDumper, query: &Query, each: &mut dyn FnMut(u8, &[u8])) ->
     }
     let mut supported = false;
     for family in families(query.protocol) {
-        let outcome = dumper.ask(request(query, *family), query.deadline, &mut |message| {
+        let outcome = dumper.lock().ask(request(query, *family), query.deadline, &mut |message| {
             each(*family, payload(message));
         });
         match outcome {

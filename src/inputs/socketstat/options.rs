@@ -71,16 +71,16 @@ impl Default for Options {
     }
 }
 
-/// What a section asks for.
+/// The options, checked.
 pub(super) struct Settings {
     pub(super) protocols: Vec<Protocol>,
     pub(super) timeout: Duration,
     pub(super) selection: Selection,
     pub(super) extra: ExtraFields,
     pub(super) extra_tags: ExtraTags,
-    /// `None`: a line per socket.
+    /// `None` for a line per socket.
     pub(super) groups: Option<Groups>,
-    /// Whether a line says how the gathers go.
+    /// Whether the metric `internal_socketstat` is written.
     pub(super) internal: bool,
     named: Option<&'static SocketSource>,
     pub(super) context: Context,
@@ -100,7 +100,7 @@ impl Settings {
     /// Checks the options of a section.
     ///
     /// # Errors
-    /// The first value that is not allowed.
+    /// If an option has an invalid value.
     pub(super) fn of_section(section: &Section<'_>, environment: &Environment) -> Result<Self, ConfigError> {
         let options: Options = section.options()?;
         Self::new(options, environment).map_err(|error| section.error(&error))
@@ -160,7 +160,7 @@ impl Settings {
         Ok(Self { protocols, timeout, selection, extra, extra_tags, groups, internal, named, context, needs })
     }
 
-    /// The choice among the sources for one of the protocols.
+    /// The choice of a source for one of the protocols.
     pub(super) fn choice(&self) -> Choice<dyn Source, Capabilities> {
         let grouping = self.groups.as_ref().is_some_and(Groups::is_grouping);
         let candidates = candidates(&self.protocols, grouping);
@@ -177,7 +177,7 @@ impl Settings {
 }
 
 impl Needs {
-    /// What of it a source cannot do: the option that asks for it, and one line.
+    /// What a source does not support: the option that needs it, and a message.
     fn lacking(&self, can: &Capabilities) -> Option<(&'static str, String)> {
         if let Some(option) = self.tcp_info.filter(|_| !can.tcp_info) {
             return Some((option, format!("does not have the tcp_info that {option} needs")));
@@ -198,7 +198,7 @@ fn fault(key: &str, message: String) -> OptionError {
     OptionError { key: key.to_owned(), message }
 }
 
-/// Options that exclude or need each other.
+/// Checks options that exclude or require each other.
 fn check_together(
     groups: &GroupOptions,
     extra_tags: ExtraTags,
@@ -218,7 +218,8 @@ fn check_together(
     Ok(())
 }
 
-/// Whether connections are selected that end: their last state does not tell in which they were before.
+/// Checks that the option `states` selects established connections. The last state of a closed one is not its former
+/// state.
 fn counts_connections(selection: &Selection, asked: Option<bool>) -> Result<bool, OptionError> {
     let counts = selection.states(Protocol::Tcp) & (1 << ESTABLISHED) != 0;
     if asked == Some(true) && !counts {
@@ -227,7 +228,7 @@ fn counts_connections(selection: &Selection, asked: Option<bool>) -> Result<bool
     Ok(counts)
 }
 
-/// Whether a source that the section names can do what it needs.
+/// Checks that the named source supports what the section needs.
 fn check_source(named: &SocketSource, protocols: &[Protocol], needs: Needs) -> Result<(), OptionError> {
     let others = |can: &dyn Fn(&Capabilities) -> bool| {
         let others = SOURCES.iter().filter(|source| can(&source.capabilities)).map(|source| source.name);
@@ -248,7 +249,7 @@ fn check_source(named: &SocketSource, protocols: &[Protocol], needs: Needs) -> R
     Ok(())
 }
 
-/// Telegraf takes tcp and udp where none is named.
+/// Telegraf uses tcp and udp if the list is empty.
 fn protocols(names: &[String]) -> Result<Vec<Protocol>, String> {
     let mut protocols = Vec::new();
     for name in names {
@@ -266,8 +267,8 @@ fn protocols(names: &[String]) -> Result<Vec<Protocol>, String> {
     Ok(protocols)
 }
 
-/// The sources in the order in which `auto` tries them: those that list all of the protocols before the others. For groups
-/// the kernel itself is asked first: there is no native series to be equal to.
+/// The sources in the order in which `auto` tries them: those that list all protocols of the section come first. With
+/// groups, netlink comes first, since no series of Telegraf's own plugin has to be matched.
 fn candidates(protocols: &[Protocol], grouping: bool) -> Vec<&'static SocketSource> {
     let mut sources: Vec<&SocketSource> = SOURCES.iter().collect();
     sources.sort_by_key(|source| grouping && source.name != "netlink");

@@ -1,8 +1,8 @@
-//! The kinds of sockets, by their protocol.
+//! The protocols of sockets.
 
 use std::fmt;
 
-/// A family of sockets, by the name that `protocols` and ss's long options use.
+/// A protocol, as in the option `protocols` and the long options of ss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
     /// TCP over IPv4 and IPv6.
@@ -40,7 +40,7 @@ impl Protocol {
         }
     }
 
-    /// The protocol of that name.
+    /// The protocol with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|protocol| protocol.name() == name)
@@ -52,12 +52,12 @@ impl Protocol {
         matches!(self, Self::Tcp | Self::Dccp | Self::Sctp)
     }
 
-    /// Whether its ends have ports (those of raw sockets are protocols).
+    /// Whether the ends of its sockets have ports. (The ports of raw sockets are IP protocols.)
     pub(super) const fn has_ports(self) -> bool {
         !matches!(self, Self::Unix | Self::Packet)
     }
 
-    /// Whether one end of a connection serves and the other came to it.
+    /// Whether a connection has a server and a client.
     pub(super) const fn has_service(self) -> bool {
         matches!(self, Self::Tcp | Self::Udp | Self::Dccp | Self::Sctp)
     }

@@ -1,7 +1,7 @@
-//! Which sockets of a section are gathered: by state, port and address.
+//! Selects sockets by state, port and address.
 //!
-//! The states are asked of the source, which then has less to list; ports and addresses are judged here, on the typed
-//! socket, so that every source gives the same sockets.
+//! The states are part of the query, so that a source has less to list. Ports and addresses are compared here, so that
+//! the result is the same for every source.
 
 mod addresses;
 mod ports;
@@ -25,17 +25,17 @@ pub(super) struct SelectionOptions {
     pub(super) remote_addrs: Strings,
 }
 
-/// Which sockets are gathered.
+/// The sockets to gather.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
-    /// Bit N for state N; `None`: what ss lists without `-a`.
+    /// Bit N for state N; `None` for those that ss lists without `-a`.
     states: Option<u32>,
     local: Ends,
     remote: Ends,
     text: Vec<u8>,
 }
 
-/// What is asked of one end of a socket.
+/// The conditions for one end of a socket.
 #[derive(Debug, Default)]
 struct Ends {
     ports: Option<Ports>,
@@ -46,7 +46,7 @@ impl Selection {
     /// Checks the options of a section that gathers `protocols`.
     ///
     /// # Errors
-    /// The first entry that is malformed.
+    /// If an entry is malformed.
     pub(super) fn new(options: &SelectionOptions, protocols: &[Protocol]) -> Result<Self, OptionError> {
         let fault = |key: &str| {
             let key = key.to_owned();
@@ -67,10 +67,10 @@ impl Selection {
         })
     }
 
-    /// The states to ask a source for: bit N for state N.
+    /// The states to query: bit N for state N.
     ///
-    /// ss prints no state where a single one is asked for. That loses nothing for TCP. But the kernel lists raw sockets
-    /// and SCTP associations in other states too: bit 0, in which there are none, makes ss print the state.
+    /// With a single state, ss omits the column. For TCP the state is then known. But the kernel lists raw sockets and
+    /// SCTP associations in other states too, so bit 0, a state that does not occur, makes ss print the column.
     pub(super) fn states(&self, protocol: Protocol) -> u32 {
         let Some(states) = self.states else { return state::listed(protocol) };
         let listed_anyway = match protocol {
@@ -81,20 +81,21 @@ impl Selection {
         if listed_anyway { states | 1 } else { states & !1 }
     }
 
-    /// Whether a socket that a source listed is one of them.
+    /// Whether a socket is selected.
     pub(super) fn takes(&mut self, protocol: Protocol, socket: &Socket<'_>) -> bool {
         self.states.is_none_or(|states| in_states(states, protocol, socket))
             && self.takes_ends(protocol, socket)
     }
 
-    /// Whether a socket is one of them as far as its ends tell, as of one that is closed.
+    /// Like [`Selection::takes`], without the state, for a socket that is closed.
     pub(super) fn takes_ends(&mut self, protocol: Protocol, socket: &Socket<'_>) -> bool {
         let Self { local, remote, text, .. } = self;
         local.take(protocol, &socket.local, text) && remote.take(protocol, &socket.remote, text)
     }
 }
 
-/// Whether the socket is in one of `states`. The kernel judges SCTP, whose associations have states of their own.
+/// Whether the socket is in one of `states`. True for SCTP associations, which have states of their own: the kernel has
+/// compared them.
 fn in_states(states: u32, protocol: Protocol, socket: &Socket<'_>) -> bool {
     let number = match protocol {
         Protocol::Sctp => None,

@@ -1,4 +1,4 @@
-//! The sockets of one protocol in a gather: from a source, through the selection, to lines or groups.
+//! Gathers the sockets of one protocol: from a source, through the selection, to lines or groups.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -17,48 +17,48 @@ use crate::inputs::choice::Choice;
 use crate::inputs::source::{Diagnostic, SourceError};
 use crate::logger::Level;
 
-/// The sockets of one protocol. Each has a source of its own, so that a failure of one changes nothing for the others.
+/// The sockets of one protocol. Each protocol has its own source, so that a failure does not affect the others.
 pub(super) struct Table {
     protocol: Protocol,
     /// Whether the section has other tables.
     one_of_several: bool,
     choice: Choice<dyn Source, Capabilities>,
-    /// The source that was last said to be read.
+    /// The source that was last named in the log.
     announced: Option<&'static str>,
     /// The source of the last dump.
     source: Option<&'static str>,
-    /// What was said once and for all.
+    /// The keys of messages that were logged and are not repeated.
     said: HashSet<&'static str>,
 }
 
-/// What the tables of a section have in common.
+/// Shared by the tables of a section.
 pub(super) struct Shared {
     pub(super) timeout: Duration,
     pub(super) selection: Selection,
     pub(super) output: Output,
-    /// Whether the name of the congestion control is wanted.
+    /// Whether the name of the congestion control algorithm is needed.
     pub(super) congestion: bool,
     /// The source of the first table that was read.
     pub(super) announced: Option<&'static str>,
-    /// Connections that end.
+    /// Reports of closed connections.
     pub(super) events: Events,
     pub(super) stats: Stats,
 }
 
-/// How the gathers go, for the line that says so.
+/// Statistics for the metric `internal_socketstat`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Stats {
-    /// Dumps that failed, a total.
+    /// The total number of failed dumps.
     pub(super) errors: u64,
-    /// Sockets that were listed in the last gather.
+    /// The number of sockets listed in the last gather.
     pub(super) sockets: u64,
-    /// What the dumps of the last gather took.
+    /// The time that the dumps of the last gather took.
     pub(super) dumps: Duration,
-    /// The last source that gave sockets.
+    /// The last source that listed sockets.
     pub(super) source: &'static str,
 }
 
-/// Where sockets go.
+/// The destination of the sockets.
 pub(super) enum Output {
     Lines(Box<Lines>),
     Groups(Box<Groups>),
@@ -73,7 +73,7 @@ impl Table {
         Self { protocol, one_of_several, choice, announced: None, source: None, said: HashSet::new() }
     }
 
-    /// The source that a gather would read now, or why there is none.
+    /// The source that a gather would use now, or why there is none.
     pub(super) fn source(&self) -> (Protocol, Result<&'static str, String>) {
         let source = match self.choice.would_choose() {
             Ok(chosen) if chosen.capabilities.protocols.contains(&self.protocol) => Ok(chosen.name),
@@ -83,8 +83,8 @@ impl Table {
         (self.protocol, source)
     }
 
-    /// All or nothing: an error drops what came before it. Where the source turns out not to work here, the next one is
-    /// read at once.
+    /// After an error, all metrics of this table are dropped. If the source turns out to be unavailable, the next one
+    /// is read at once.
     pub(super) fn gather(&mut self, shared: &mut Shared, accumulator: &mut Accumulator<'_>) {
         let mut attempts = SOURCES.len();
         loop {
@@ -122,7 +122,7 @@ impl Table {
         if let Some(instead_of) = chosen.instead_of.take() {
             let why =
                 if instead_of.is_empty() { String::new() } else { format!(" ({})", instead_of.join("; ")) };
-            // All tables of a section begin with the same source.
+            // All tables of a section start with the same source.
             let known = self.announced.or(shared.announced);
             if known != Some(name) {
                 let text = if self.announced.is_some() && self.one_of_several {
@@ -194,7 +194,7 @@ impl Table {
 struct LineReader<'a> {
     selection: &'a mut Selection,
     lines: &'a mut Lines,
-    /// How many there are.
+    /// The number of sockets.
     sockets: &'a mut u64,
     children: &'a Children,
 }
@@ -226,7 +226,7 @@ impl LineReader<'_> {
     }
 }
 
-/// The groups need to know first which ports this host listens on.
+/// Groups need the ports on which this host listens first.
 fn add_to_groups(
     source: &mut dyn Source,
     query: &Query,
@@ -235,7 +235,7 @@ fn add_to_groups(
     (events, hears): (&mut Events, bool),
 ) -> Result<Vec<Diagnostic>, SourceError> {
     let hears = hears && query.protocol == Protocol::Tcp && groups.closed_info().is_some();
-    // The end of a connection tells nothing of its states: what each has moved is followed in all of them.
+    // The report of a closed connection does not have its earlier states, so connections are followed in all states.
     let followed = if hears { state::listed(query.protocol) } else { 0 };
     let states = query.states | followed;
     let query = Query { states, tcp_info: groups.wants_tcp_info(), ..*query };
@@ -243,7 +243,7 @@ fn add_to_groups(
     let Some(mut dump) = groups.dump(query.protocol) else { return Ok(Vec::new()) };
     if let Some(states) = listening {
         let query = Query { states, tcp_info: false, congestion: false, ..query };
-        // What there is to say about this table is said of the next one too.
+        // Its diagnostics are the same as those of the next table.
         source.dump(&query, &mut |socket| dump.listens(socket))?;
     }
     let diagnostics = source.dump(&query, &mut |socket| {
@@ -255,8 +255,8 @@ fn add_to_groups(
     })?;
     if query.protocol == Protocol::Tcp {
         dump.hears_closed(hears);
-        // Behind the dump: what ended before is among them, and what ended since is known from it. Where the dump was of a
-        // source that knows no cookies, they go unused.
+        // After the dump: these include connections closed before the dump, and those closed since were in the dump.
+        // They are not used if the source of the dump does not have cookies.
         events.take(&mut |socket| {
             if hears && selection.takes_ends(query.protocol, socket) {
                 dump.closed(socket);

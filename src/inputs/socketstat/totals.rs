@@ -1,14 +1,14 @@
-//! What is known of each connection between two gathers, and by how much its counters grew since.
+//! Remembers the counters of each connection between gathers, and calculates by how much they have grown.
 //!
-//! A connection is known again by its cookie, else by a hash of its addresses, ports and inode number. A dump changes
-//! nothing before it is committed: one that fails leaves what was known, and the next one finds the growth of both.
+//! A connection is identified by its cookie, or else by a hash of its addresses, ports and inode number. A dump changes
+//! nothing before it is committed: after a failed dump, the next one finds the growth of both.
 //!
-//! Under churn the kernel lists some sockets twice and misses others. So a socket counts once per dump, and what is known
-//! of one that was missed is kept for two gathers.
+//! Under churn the kernel lists some sockets twice and misses others. So a socket is counted once per dump, and the
+//! values of a socket that was missed are kept for two gathers.
 //!
-//! Where the kernel tells of each connection that ends, with its last counters, that is the end of what is known of it. Until
-//! then it may be in no dump for long: the kernel lists no connection that was reset and that its process has not closed
-//! yet.
+//! Where the kernel tells of each connection that ends, with its last counters, that is the end of what is known of it.
+//! Until then it may be in no dump for long: the kernel lists no connection that was reset and that its process has not
+//! closed yet.
 
 use counter::Counter;
 
@@ -16,33 +16,33 @@ use super::field::Field;
 use super::index::Index;
 use super::socket::TcpInfo;
 
-/// For how many gathers the values of a socket are kept that is not listed any more.
+/// For how many gathers the values of a socket that is no longer listed are kept.
 pub(super) const KEPT: u8 = 2;
-/// Added to the missed dumps of a connection that has no counters any more: its end is told about now, or was.
+/// Added to the number of missed dumps of a connection without counters: it is reported as closed soon, or has been.
 const ENDING: u8 = 128;
-/// Stands in the place of the missed dumps of a connection whose end was told.
+/// Replaces the number of missed dumps of a connection that was reported as closed.
 const CLOSED: u8 = u8::MAX;
-/// How many sockets are kept for longer, until the kernel tells of their ends. An end that was lost never comes.
+/// How many sockets are kept for longer, until they are reported as closed. A lost report never arrives.
 const MOST_AWAITED: usize = 65_536;
 
-/// What is known of the sockets of one protocol.
+/// The counters of the sockets of one protocol.
 #[derive(Debug)]
 pub(super) struct Totals {
     counters: Vec<Counter>,
-    /// How many words the counters of a socket take.
+    /// The number of words for the counters of a socket.
     words: usize,
-    /// As of the last whole dump.
+    /// The sockets of the last complete dump.
     known: Sockets,
-    /// Where each of them is; built for the first one that does not come in order.
+    /// The index of `known`, built at the first socket that is not in the expected order.
     known_index: Option<Index>,
-    /// The place of the one that should come next. The kernel lists sockets in the same order each time; a look into the
-    /// index, which is in no cache then, costs as much as all else that is done for a socket.
+    /// The place in `known` of the expected next socket, since the kernel lists sockets in the same order each time. A
+    /// look-up in the index, which is not in a cache, takes as long as everything else that is done for a socket.
     expected: usize,
-    /// As of the dump at hand.
+    /// The sockets of the current dump.
     next: Sockets,
-    /// Where those of them are that are not known.
+    /// The index of those in `next` that are not in `known`.
     new_index: Index,
-    /// Where all of them are; built for the first connection that has ended, when the dump is whole.
+    /// The index of `next`, built at the first closed connection after a complete dump.
     next_index: Option<Index>,
     /// No dump was whole yet: what sockets have moved so far is not growth.
     first: bool,
@@ -59,14 +59,14 @@ pub(super) struct Owner {
     pub(super) cgroup: Option<u64>,
 }
 
-/// A connection that has ended.
+/// What is known of a closed connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// It was told before.
+    /// It was reported before.
     Repeated,
-    /// No dump told its owner, or nobody asks for owners.
+    /// No dump had its owner, or owners are not needed.
     Unseen,
-    /// A dump told its owner.
+    /// A dump had its owner.
     Seen(Owner),
 }
 
@@ -84,9 +84,9 @@ struct Sockets {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
-    /// The dump at hand listed it.
+    /// Whether the current dump listed it.
     seen: bool,
-    /// How many dumps have missed it.
+    /// The number of dumps that have missed it.
     missed: u8,
 }
 
@@ -118,7 +118,7 @@ impl PackedOwner {
 }
 
 impl Totals {
-    /// Follows `fields`; where there are none, sockets are only told apart. The counters of the contract come first.
+    /// Creates totals of `fields`, of which the first are `field::CONTRACT`. Without fields, sockets are only distinguished.
     pub(super) fn new(fields: impl Iterator<Item = &'static Field>, owned: bool, ends: bool) -> Self {
         let mut words = 0;
         let counters = fields.map(|field| {
@@ -141,17 +141,17 @@ impl Totals {
         }
     }
 
-    /// The kernel does not tell of connections that end.
+    /// Records that the kernel does not report closed connections.
     pub(super) const fn without_ends(&mut self) {
         self.ends = false;
     }
 
-    /// Whether no dump was whole yet, so that [`Totals::row`] tells what sockets have moved before.
+    /// Whether no dump was complete yet, so that [`Totals::row`] returns values from before the first gather.
     pub(super) const fn is_first(&self) -> bool {
         self.first
     }
 
-    /// For each counter whether a socket had it so far.
+    /// For each counter, whether any socket had it so far.
     pub(super) fn told(&self) -> impl Iterator<Item = bool> {
         self.counters.iter().map(Counter::is_told)
     }
@@ -165,8 +165,8 @@ impl Totals {
         self.known.marks.iter_mut().for_each(|mark| mark.seen = false);
     }
 
-    /// Takes a socket of the dump at hand, and writes the growth of its counters to `growth`: all of their values where
-    /// it was not known, or where one of them went back. False where the dump has listed it before.
+    /// Adds a socket of the current dump, and writes the growth of its counters to `growth`. That is their whole value
+    /// if the socket is new or a counter has decreased. Returns false if the dump has listed the socket before.
     pub(super) fn row(&mut self, id: u64, tcp: &TcpInfo<'_>, owner: Owner, growth: &mut [u64]) -> bool {
         let known = self.known(id);
         let is_new = match known.and_then(|place| self.known.marks.get_mut(place)) {
@@ -189,9 +189,9 @@ impl Totals {
         let mut missed = if mark.is_some_and(|mark| mark.missed == CLOSED) { CLOSED } else { 0 };
         let start = self.next.words.len();
         if *tcp == TcpInfo::Unknown {
-            // A connection in TIME-WAIT has no counters any more.
+            // A connection in TIME-WAIT no longer has counters.
             growth.fill(0);
-            // What it moved before the first gather is not ours, and was told then.
+            // Its values from before the first gather are not growth, and it was reported as closed then.
             missed = if self.first { CLOSED } else { missed.max(ENDING) };
             match before {
                 Some(before) => self.next.words.extend_from_slice(before),
@@ -216,8 +216,8 @@ impl Totals {
         self.known.owners.get(place)?.unpack()
     }
 
-    /// Takes a connection that has ended, behind a whole dump: writes by how much its counters grew since they were last
-    /// known, or all of their values.
+    /// Takes a connection that has ended, behind a whole dump: writes by how much its counters grew since they were
+    /// last known, or all of their values.
     pub(super) fn closed(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> Ended {
         self.carry_over();
         let Self { counters, words, next, next_index, .. } = self;
@@ -235,10 +235,10 @@ impl Totals {
         owner.map_or(Ended::Unseen, Ended::Seen)
     }
 
-    /// The place of a socket of the last whole dump.
+    /// The place of a socket of the last complete dump.
     fn known(&mut self, id: u64) -> Option<usize> {
         let Self { known, known_index, expected, .. } = self;
-        // It may be the one that was asked for last, too.
+        // It may also be the previous socket, if that is requested again.
         let place = if known.is_at(*expected, id) {
             *expected
         } else if expected.checked_sub(1).is_some_and(|last| known.is_at(last, id)) {
@@ -250,7 +250,7 @@ impl Totals {
         Some(place)
     }
 
-    /// Notes a socket that is not known. False where the dump has listed it before.
+    /// Adds a new socket. Returns false if the dump has listed it before.
     fn add_new(&mut self, id: u64) -> bool {
         let Self { next, new_index, .. } = self;
         if new_index.find(id, |place| next.is_at(place, id)).is_some() {
@@ -261,7 +261,7 @@ impl Totals {
         true
     }
 
-    /// Adds to a whole dump what is known of sockets that it has missed.
+    /// Adds the known sockets that a complete dump has missed.
     fn carry_over(&mut self) {
         let Self { known, next, words, ends, .. } = self;
         let mut awaited = 0;
@@ -270,7 +270,7 @@ impl Totals {
             if std::mem::replace(&mut mark.seen, true) || *words == 0 {
                 continue;
             }
-            // Those that were missed for the longest come last.
+            // Those that have been missed for the longest time come last.
             let is_awaited = *ends && mark.missed == KEPT && awaited < MOST_AWAITED;
             awaited += usize::from(is_awaited);
             let is_kept = is_awaited || mark.missed & !ENDING < KEPT;
@@ -282,7 +282,7 @@ impl Totals {
         }
     }
 
-    /// Ends a whole dump: what it listed is what is known from now on.
+    /// Ends a complete dump, whose sockets become the known ones.
     pub(super) fn commit(&mut self) {
         self.carry_over();
         std::mem::swap(&mut self.known, &mut self.next);
@@ -290,7 +290,7 @@ impl Totals {
         self.first = false;
     }
 
-    /// Forgets all sockets: the next dump is of another source, which tells them apart by something else.
+    /// Forgets all sockets: the next dump is from another source, which identifies them differently.
     pub(super) fn reset(&mut self) {
         self.known.clear(0);
         self.known_index = None;
@@ -317,7 +317,7 @@ impl Sockets {
         values(&self.words, place, words)
     }
 
-    /// Adds a socket whose values were added before.
+    /// Adds a socket. Its values must have been added before.
     fn push(&mut self, id: u64, mark: Mark) {
         self.ids.push(id);
         self.marks.push(mark);
@@ -335,7 +335,7 @@ impl Sockets {
     }
 }
 
-/// The values of the socket at `place`, of so many words.
+/// The values of the socket at `place`.
 fn values(all: &[u32], place: usize, words: usize) -> Option<&[u32]> {
     all.get(place.checked_mul(words)?..)?.get(..words)
 }

@@ -94,7 +94,7 @@ fn values_of(line: &str) -> BTreeMap<String, String> {
 
 #[test]
 #[cfg(target_endian = "little")]
-fn recorded_answers_equal_the_procfs_output_of_the_same_time() {
+fn recorded_answers_give_what_procfs_gave_at_the_same_time() {
     let kernel = recorded_kernel(Kernel::default());
     let (interfaces, said) = gather(&mut source(&kernel, &none())).expect("it answers");
     assert_eq!(said, [""; 0]);
@@ -116,7 +116,7 @@ fn recorded_answers_equal_the_procfs_output_of_the_same_time() {
 
 #[test]
 #[cfg(target_endian = "little")]
-fn only_counters_and_speeds_are_requested_again() {
+fn nothing_but_counters_and_speeds_is_asked_twice() {
     let kernel = recorded_kernel(Kernel::default());
     let mut source = source(&kernel, &none());
     gather(&mut source).expect("it answers");
@@ -127,7 +127,7 @@ fn only_counters_and_speeds_are_requested_again() {
 
 #[test]
 #[cfg(target_endian = "little")]
-fn the_counters_of_an_old_kernel_come_from_rtm_getlink() {
+fn an_old_kernel_has_the_counters_in_its_links() {
     let old = recorded_kernel(Kernel::default().refuses(GET_STATS, Errno::EOPNOTSUPP));
     let mut old_source = source(&old, &none());
     let (interfaces, said) = gather(&mut old_source).expect("it answers");
@@ -153,7 +153,7 @@ fn sys(speed: &str) -> tempfile::TempDir {
 
 #[test]
 #[cfg(target_endian = "little")]
-fn the_speeds_of_an_old_kernel_come_from_sysfs() {
+fn an_old_kernel_has_the_speeds_in_sysfs() {
     for errno in [Errno::ENOENT, Errno::EOPNOTSUPP] {
         let kernel = recorded_kernel(Kernel::default().refuses(CONTROLLER, errno));
         let sys = sys("2500\n");
@@ -171,8 +171,8 @@ fn the_speeds_of_an_old_kernel_come_from_sysfs() {
 
 #[test]
 #[cfg(target_endian = "little")]
-fn speeds_missing_because_of_a_failing_driver_come_from_sysfs() {
-    // No link mode at all, as if the driver of the first device fails.
+fn what_a_failing_driver_leaves_out_is_in_sysfs() {
+    // Nothing of any device, as where the first one fails.
     let failed = error(Errno::ENODEV);
     let kernel = recorded_kernel(Kernel::default().answers(ETHTOOL, &failed));
     let sys = sys("2500\n");

@@ -1,4 +1,4 @@
-//! The end of a gather: which groups have a line, what they count, and what is remembered of them.
+//! Ends a gather: decides which groups have a line, adds up their totals, and drops old groups.
 
 use std::time::{Duration, Instant};
 
@@ -10,14 +10,14 @@ use super::{Groups, Kind};
 use crate::inputs::socketstat::totals;
 use crate::metric::Metric;
 
-/// For how long a group without sockets is remembered.
+/// How long a group without sockets is kept.
 const REMEMBERED: Duration = Duration::from_secs(3600);
-/// How many groups are remembered for each line that there may be.
+/// How many groups are kept per line of the limit.
 const REMEMBERED_PER_LINE: usize = 4;
 
 impl Groups {
-    /// Ends a gather: hands the metrics of all dumps that were whole to `add`. A text to warn with where for the first time
-    /// there are more groups than lines.
+    /// Ends a gather: passes the metrics of all complete dumps to `add`. Returns a warning if there are more groups
+    /// than lines for the first time.
     pub(in crate::inputs::socketstat) fn write(
         &mut self,
         now: Instant,
@@ -41,7 +41,7 @@ impl Groups {
         ))
     }
 
-    /// The places of the groups that have a line of their own, and of the others.
+    /// The places of the groups with a line of their own, and of the others.
     fn choose(&self) -> (Vec<usize>, Vec<usize>) {
         let mut candidates = Vec::new();
         let mut others = vec![false; self.kinds.len()];
@@ -82,7 +82,7 @@ impl Groups {
         }
     }
 
-    /// Adds the growth of each group to its own total, or to that of the line for the rest.
+    /// Adds the growth of each group to its own total, or to that of the line `other`.
     fn count(&mut self, kept: &[usize], folded: &[usize]) {
         for kind in self.kinds.iter_mut().filter(|kind| kind.dumped) {
             kind.last_lines = self.gathers;
@@ -90,7 +90,7 @@ impl Groups {
         for place in kept {
             let Some(group) = self.table.groups.get_mut(*place) else { continue };
             group.last_line = Some(self.gathers);
-            // A line per socket begins with what the socket has.
+            // The totals of a single socket start with the current values of its counters.
             let begins = self.single && group.is_new;
             if begins || self.kinds.get(group.kind).is_some_and(|kind| !kind.is_first) {
                 self.table.count(*place);
@@ -113,7 +113,7 @@ impl Groups {
         }
     }
 
-    /// The line for the rest of a protocol.
+    /// The group of the line `other` of a protocol.
     fn other(&mut self, kind: usize) -> Option<usize> {
         self.keys.of_other(self.kinds.get(kind)?.protocol, &mut self.key);
         let place = self.table.place(kind, &self.key);
@@ -157,7 +157,7 @@ impl Groups {
         }
     }
 
-    /// Ends what belongs to one gather, and drops the groups that are not to be remembered.
+    /// Resets the groups for the next gather, and drops those that are not kept.
     fn forget(&mut self, now: Instant) {
         let Self { table, kinds, .. } = self;
         let mut keep = Vec::with_capacity(table.groups.len());
@@ -169,7 +169,7 @@ impl Groups {
                 group.empty_for = if is_empty { group.empty_for.saturating_add(1) } else { 0 };
             }
             let expired = if self.single {
-                // As long as its counters are known, it may only have been missed.
+                // As long as its counters are known, it may only have been missed by a dump.
                 group.empty_for > totals::KEPT
             } else {
                 group.empty_since.is_some_and(|since| now.duration_since(since) >= REMEMBERED)
@@ -192,8 +192,8 @@ impl Groups {
         self.notes.clear();
     }
 
-    /// Of the groups to keep no more than may be remembered: those with sockets, and of these the ones that had a line most
-    /// lately.
+    /// Reduces the groups to keep to the maximum number. Groups with sockets are preferred, then those that had a line
+    /// most recently.
     fn bounded(&self, mut keep: Vec<bool>) -> Vec<bool> {
         let groups = self.table.groups.iter().zip(&keep).enumerate();
         let kept = groups.filter(|(_, (group, keep))| **keep && !group.is_other);

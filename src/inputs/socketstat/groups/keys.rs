@@ -1,7 +1,7 @@
-//! What sockets are grouped by: the option `group_by`, and the group of one socket.
+//! The option `group_by`, and the key of the group that a socket belongs to.
 //!
-//! A group's key is the text of its tags, in the order of their names, each ended by a NUL. So keys compare as tags do, and
-//! ports that share a name share a group.
+//! The key of a group consists of the values of its tags, in the order of their names, each followed by a NUL. So keys
+//! compare like tags, and ports with the same name are one group.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,11 +16,11 @@ use crate::inputs::socketstat::totals::Owner;
 use crate::number::{parse_decimal, push_decimal};
 use crate::quote::quote;
 
-/// The value of every tag but `proto` of the line that sums up what has no line of its own.
+/// The value of every tag but `proto` in the line for groups without a line of their own.
 const OTHER: &[u8] = b"other";
-/// The owner of a connection that ended before any dump listed it, and that came to no port of this host.
+/// The owner of a connection that was closed before any dump listed it, unless this host listens on its port.
 const UNKNOWN: &[u8] = b"unknown";
-/// What ends a tag's value in a key.
+/// The end of a tag's value in a key.
 pub(super) const END: u8 = 0;
 
 /// One tag of a group.
@@ -78,33 +78,33 @@ impl Key {
         }
     }
 
-    /// Whether it can only be told with the ports that this host listens on.
+    /// Whether it needs the ports on which this host listens.
     pub(in crate::inputs::socketstat) const fn needs_listening(self) -> bool {
         matches!(self, Self::Direction | Self::Service)
     }
 }
 
 impl Key {
-    /// Whether it can only be told with the identity of a socket.
+    /// Whether it needs the owner of a socket.
     pub(in crate::inputs::socketstat) const fn needs_identity(self) -> bool {
         matches!(self, Self::Cgroup | Self::Unit | Self::User)
     }
 }
 
-/// What is known of a socket beyond its row.
+/// What is known about a socket besides its row.
 #[derive(Debug)]
 pub(super) struct Known<'a> {
-    /// The ports that this host listens on.
+    /// The ports on which this host listens.
     pub(super) listening: &'a PortSet,
-    /// Its owner; `None` where nobody knows it.
+    /// The owner; `None` if it is unknown.
     pub(super) owner: Option<Owner>,
     pub(super) now: Instant,
 }
 
-/// The tags of groups, and how their values are made.
+/// The tags of groups, and the options for their values.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    /// In the order of their names; `proto` is among them.
+    /// In the order of their names, with `proto`.
     tags: Vec<Key>,
     port_names: BTreeMap<u16, String>,
     ipv4_prefix: Option<u32>,
@@ -112,10 +112,10 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// The tags that a list names.
+    /// Parses a list of tags.
     ///
     /// # Errors
-    /// When a name is no key.
+    /// If a name is not a key.
     pub(super) fn of_option(names: &[String]) -> Result<Self, String> {
         let mut keys = vec![Key::Proto];
         for name in names {
@@ -136,10 +136,10 @@ impl Keys {
         Self { tags, ..Self::default() }
     }
 
-    /// Names of ports.
+    /// Sets the names of ports.
     ///
     /// # Errors
-    /// When a key is no port, or a name cannot be a tag.
+    /// If a key is not a port, or a name is not a valid tag value.
     pub(super) fn with_port_names(mut self, names: &BTreeMap<String, String>) -> Result<Self, String> {
         for (port, name) in names {
             let number = parse_decimal(port.as_bytes()).and_then(|port| u16::try_from(port).ok());
@@ -152,7 +152,7 @@ impl Keys {
         Ok(self)
     }
 
-    /// Cuts addresses to networks: so many bits of IPv4, and of IPv6.
+    /// Sets the prefix lengths, in bits, to which IPv4 and IPv6 addresses are reduced.
     pub(super) fn with_prefixes(self, ipv4: Option<u32>, ipv6: Option<u32>) -> Self {
         Self {
             ipv4_prefix: ipv4.filter(|prefix| *prefix < 32),
@@ -229,7 +229,7 @@ impl Keys {
         part(&mut |text| push_service(text, &socket.remote));
     }
 
-    /// Writes the key of the line that sums up what has no line of its own.
+    /// Writes the key of the line `other`.
     pub(super) fn of_other(&self, protocol: Protocol, text: &mut Vec<u8>) {
         text.clear();
         for key in &self.tags {
@@ -238,7 +238,7 @@ impl Keys {
         }
     }
 
-    /// An address, or the network that it is in; the path of a unix socket.
+    /// Writes an address or its network, or the path of a unix socket.
     fn push_address(&self, protocol: Protocol, end: &Endpoint<'_>, text: &mut Vec<u8>) {
         let Some(address) = address(protocol, end) else { return push_host(text, end) };
         let (network, prefix) = match address {
@@ -265,7 +265,7 @@ impl Keys {
         }
     }
 
-    /// A port, by its name if it has one; the inode number of a unix socket, the device of a packet socket.
+    /// Writes the name or number of a port, the inode number of a unix socket, or the device of a packet socket.
     fn push_port(&self, protocol: Protocol, end: &Endpoint<'_>, text: &mut Vec<u8>) {
         match end.port().filter(|_| protocol.has_ports()) {
             None => push_service(text, end),
@@ -277,7 +277,7 @@ impl Keys {
     }
 }
 
-/// Ends the value that begins at `start`. What comes from outside may hold a NUL.
+/// Ends the value that begins at `start`. Replaces NULs, since text from outside may contain them.
 fn end(text: &mut Vec<u8>, start: usize) {
     for byte in text.iter_mut().skip(start).filter(|byte| **byte == END) {
         *byte = b'@';
@@ -285,7 +285,8 @@ fn end(text: &mut Vec<u8>, start: usize) {
     text.push(END);
 }
 
-/// The address of an end; a v4-mapped one is its v4 address. The text of a unix or packet socket may look like one.
+/// The address of an end; an IPv4-mapped one is converted to IPv4. `None` for unix and packet sockets, whose text may
+/// look like an address.
 fn address(protocol: Protocol, end: &Endpoint<'_>) -> Option<IpAddr> {
     end.address().filter(|_| protocol.has_ports()).map(unmapped)
 }
@@ -307,7 +308,7 @@ fn family(protocol: Protocol, end: &Endpoint<'_>) -> &'static [u8] {
     }
 }
 
-/// Whether the other end came to this one: to a port that this host listens on.
+/// Whether the connection was opened by the other end, to a port on which this host listens.
 pub(super) fn is_inbound(protocol: Protocol, socket: &Socket<'_>, listening: &PortSet) -> Option<bool> {
     socket.local.port().filter(|_| protocol.has_service()).map(|port| listening.contains(port))
 }

@@ -1,4 +1,4 @@
-//! The metrics of groups, and of single sockets where only so many may have a line.
+//! Writes the metrics of groups, and of single sockets if their number is limited.
 
 use super::keys::{END, Key};
 use super::spread::{Samples, Spread};
@@ -11,7 +11,7 @@ use crate::metric::{Metric, Value};
 /// A field of a metric.
 pub(super) type Named<'a> = (&'a str, Value<'a>);
 
-/// The names of the fields that are said of a gauge.
+/// The names of the fields of a gauge.
 #[derive(Debug)]
 pub(super) struct SpreadNames([String; 5]);
 
@@ -31,7 +31,7 @@ impl SpreadNames {
     }
 }
 
-/// What the lines of one gather are made of.
+/// The data for the lines of one gather.
 pub(super) struct Lines<'a> {
     pub(super) table: &'a Table,
     pub(super) kinds: &'a [Kind],
@@ -42,7 +42,7 @@ pub(super) struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// Hands the metric with these fields and the tags of a group to `add`.
+    /// Passes a metric with these fields and the tags of a group to `add`.
     pub(super) fn write(
         &self,
         keys: impl Iterator<Item = Key>,
@@ -55,7 +55,7 @@ impl Lines<'_> {
         add(&Metric { name: "socketstat", tags: &tags, fields });
     }
 
-    /// The fields of a group: its sockets, their queues, the totals of its counters, and what is to be said of gauges.
+    /// The fields of a group: the number of its sockets, their queues, the totals of its counters, and its gauges.
     pub(super) fn of_group<'a>(
         &'a self,
         place: usize,
@@ -92,7 +92,7 @@ impl Lines<'_> {
         fields.extend(totals.flatten());
     }
 
-    /// The fields of a single socket: those of a line per socket, with the totals in the place of its counters.
+    /// The fields of a single socket: those of a line per socket, with totals instead of its counters.
     pub(super) fn of_socket<'a>(&'a self, place: usize, group: &Group, fields: &mut Vec<Named<'a>>) {
         let (Some(kind), Some(note)) = (self.kinds.get(group.kind), self.notes.get(group.note)) else {
             return;
@@ -107,7 +107,7 @@ impl Lines<'_> {
         fields.extend(note.recv_q.map(|queue| ("recv_q", Value::Unsigned(queue))));
         fields.extend(note.send_q.map(|queue| ("send_q", Value::Unsigned(queue))));
         let mut totals = self.totals(place, kind);
-        // ss prints no counter that is 0.
+        // ss omits counters that are 0.
         let printed = totals.by_ref().take(PRINTED).flatten();
         fields.extend(printed.filter(|(_, value)| *value != Value::Unsigned(0)));
         if let Some(sample) = note.sample {
@@ -120,13 +120,13 @@ impl Lines<'_> {
         }
     }
 
-    /// The totals of a group; `None` for a counter that no socket of the protocol has had.
+    /// The totals of a group; `None` for a counter that no socket of the protocol had.
     fn totals<'a>(&'a self, place: usize, kind: &'a Kind) -> impl Iterator<Item = Option<Named<'a>>> {
         let totals = self.counters.iter().zip(self.table.totals(place)).zip(kind.totals.told());
         totals.map(|((field, total), told)| told.then_some((field.name, Value::Unsigned(*total))))
     }
 
-    /// The connections of a group that have ended; `None` where they are not counted.
+    /// The number of closed connections of a group; `None` if they are not counted.
     fn closed(&self, place: usize, kind: &Kind) -> Option<u64> {
         self.table.totals(place).get(self.counters.len()).copied().filter(|_| kind.hears_closed)
     }

@@ -1,4 +1,4 @@
-//! What a line per socket says beyond sums, kept until it is known which sockets have a line.
+//! The strings and gauges of single sockets, kept until it is known which sockets have a line.
 
 use crate::inputs::socketstat::socket::{Protocol, Socket};
 
@@ -11,7 +11,7 @@ pub(super) struct Notes {
 
 #[derive(Debug)]
 struct Row {
-    /// Where state, netid and congestion control end in the text.
+    /// The ends of state, netid and congestion control in the text.
     ends: [usize; 4],
     recv_q: Option<u64>,
     send_q: Option<u64>,
@@ -31,7 +31,7 @@ pub(super) struct Note<'a> {
 }
 
 impl Notes {
-    /// Takes a socket, and returns its place.
+    /// Adds a socket, and returns its place.
     pub(super) fn add(&mut self, protocol: Protocol, socket: &Socket<'_>, sample: Option<usize>) -> usize {
         let state = if protocol.has_state() { socket.state.name() } else { b"" };
         let netid = if protocol.has_netid() { socket.netid } else { b"" };
@@ -59,7 +59,7 @@ impl Notes {
         })
     }
 
-    /// Forgets all.
+    /// Removes all sockets.
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.rows.clear();

@@ -18,7 +18,7 @@ use crate::inputs::socketstat::socket::Protocol;
 use crate::inputs::socketstat::totals::Totals;
 use crate::quote::quote;
 
-/// The most lines of a section with `group_by` that does not say otherwise.
+/// The default of `max_series` with `group_by`.
 const MAX_SERIES: u64 = 1000;
 
 /// The options as they stand in the file.
@@ -32,23 +32,23 @@ pub(in crate::inputs::socketstat) struct GroupOptions {
     pub(in crate::inputs::socketstat) rank_by: Option<String>,
 }
 
-/// What makes a group larger than another.
+/// By what groups are ranked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RankBy {
-    /// The bytes that its sockets have moved since the last gather.
+    /// By the bytes sent and received since the last gather.
     Bytes,
-    /// How many sockets it has.
+    /// By the number of sockets.
     Sockets,
-    /// The bytes in their queues.
+    /// By the bytes in the queues.
     Queue,
 }
 
 impl Groups {
-    /// The groups that the options ask for; `None` for a line per socket without a bound. With `once` there is only one
-    /// gather. `closed`: connections that end are to be counted, where that can be done.
+    /// Creates the groups; `None` for a line per socket without a limit. With `once` there is only one gather. With
+    /// `closed`, closed connections are counted if the source reports them.
     ///
     /// # Errors
-    /// The first value that is not allowed.
+    /// If an option has an invalid value.
     pub(in crate::inputs::socketstat) fn of_options(
         options: &GroupOptions,
         extra: &ExtraFields,
@@ -71,7 +71,7 @@ impl Groups {
             return Ok(None);
         }
         let keys = if single { Keys::of_sockets() } else { keys };
-        // The state of a socket changes: what it has moved belongs to no state.
+        // The state of a socket changes, so its totals do not belong to one state.
         let owned = keys.iter().any(Key::needs_identity);
         let has_totals = !keys.iter().any(|key| key == Key::State);
         let (counters, gauges): (Vec<_>, Vec<_>) =
@@ -81,7 +81,7 @@ impl Groups {
         let columns = counters.len() + usize::from(counts_closed);
         let kind = |protocol: &Protocol| Kind {
             protocol: *protocol,
-            // Only TCP counts.
+            // Only TCP has counters.
             totals: Totals::new(
                 counters.iter().copied().filter(|_| *protocol == Protocol::Tcp),
                 owned,
@@ -119,17 +119,17 @@ impl Groups {
         }))
     }
 
-    /// The first key that can only be told with the ports that this host listens on.
+    /// The first key that needs the ports on which this host listens.
     pub(in crate::inputs::socketstat) fn needs_listening(&self) -> Option<&'static str> {
         self.keys.iter().find(|key| key.needs_listening()).map(Key::name)
     }
 
-    /// The first key that can only be told with the identity of sockets.
+    /// The first key that needs the owners of sockets.
     pub(in crate::inputs::socketstat) fn needs_identity(&self) -> Option<&'static str> {
         self.keys.iter().find(|key| key.needs_identity()).map(Key::name)
     }
 
-    /// Whether sockets are grouped, and not only bounded.
+    /// Whether sockets are grouped, not only limited.
     pub(in crate::inputs::socketstat) const fn is_grouping(&self) -> bool {
         !self.single
     }
@@ -159,7 +159,7 @@ fn rank_by(name: Option<&str>) -> Result<Option<RankBy>, OptionError> {
     }
 }
 
-/// The bound of `max_series`; `None`: there is none.
+/// The limit of `max_series`; `None` for no limit.
 fn max_lines(option: Option<i64>, single: bool, protocols: usize) -> Result<Option<usize>, OptionError> {
     let default = if single { 0 } else { MAX_SERIES };
     let number = option.map_or(Ok(default), u64::try_from);

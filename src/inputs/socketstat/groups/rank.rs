@@ -1,24 +1,24 @@
-//! Which groups have a line of their own where there is no room for all.
+//! Selects the groups that have a line of their own if there are too many.
 
 use std::cmp::Ordering;
 
-/// A group that wants a line.
+/// A candidate for a line of its own.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate {
-    /// Its place in the table.
+    /// The place of the group in the table.
     pub(super) place: usize,
     /// The place of its protocol in the section.
     pub(super) kind: usize,
-    /// How large it is.
+    /// The size by which it is ranked.
     pub(super) size: u64,
-    /// It had a line before.
+    /// Whether it had a line in the last gather.
     pub(super) had_line: bool,
-    /// It has something that is lost without a line: sockets or growth.
+    /// Whether it has sockets or growth, which must appear in some line.
     pub(super) is_alive: bool,
 }
 
-/// Moves the candidates that get a line to the front, and returns how many these are. `others` says for each protocol
-/// whether it needs a line for the rest; these are set, and count among the `lines` too.
+/// Moves the candidates that get a line to the front, and returns their number. Sets in `others` which protocols need a
+/// line `other`. These lines count towards `lines` too.
 pub(super) fn choose(
     candidates: &mut [Candidate],
     lines: usize,
@@ -44,8 +44,8 @@ pub(super) fn choose(
     }
 }
 
-/// The largest first. One that had a line counts for half as much again, so that two of a size do not take turns; it gives
-/// way to one that is larger by half.
+/// The largest first. The size of a group that had a line is multiplied by 1.5, so that two groups of similar size do
+/// not alternate: it loses its line only to a group that is larger by half.
 fn order(a: &Candidate, b: &Candidate) -> Ordering {
     let weight = |candidate: &Candidate| u128::from(candidate.size) * if candidate.had_line { 3 } else { 2 };
     weight(b).cmp(&weight(a)).then_with(|| {
@@ -58,7 +58,7 @@ fn order(a: &Candidate, b: &Candidate) -> Ordering {
 mod tests {
     use super::*;
 
-    /// The places that get a line, of groups with these sizes of which some had one before.
+    /// The places of the groups that get a line, for these sizes, if the groups at `before` had one before.
     fn chosen(groups: &[(u64, bool)], lines: usize) -> Vec<usize> {
         let candidate =
             |(place, &(size, had_line))| Candidate { place, kind: 0, size, had_line, is_alive: true };
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(chosen(&[(150, false), (100, true), (1, false)], 2), [0]);
         assert_eq!(chosen(&[(0, false), (0, true), (0, false)], 2), [1]);
         assert_eq!(chosen(&[(1, false), (0, true), (0, false)], 2), [0]);
-        // The smallest with a line meets the largest without.
+        // The smallest group with a line is compared with the largest without.
         assert_eq!(chosen(&[(10, true), (20, true), (14, false), (16, false)], 3), [1, 3]);
         let most = u64::MAX;
         assert_eq!(chosen(&[(most, false), (most - 1, true), (0, true)], 2), [1]);
@@ -109,7 +109,7 @@ mod tests {
         let mut candidates = [candidate(0, 0, 9, true), candidate(1, 1, 8, true), candidate(2, 1, 0, false)];
         assert_eq!(choose(&mut candidates, 2, &mut others, by_place), 2);
         assert_eq!(others, [false, false]);
-        // The line for the rest of one protocol takes the place of a group of the other.
+        // The line `other` of one protocol replaces a group of the other protocol.
         let mut candidates = [candidate(0, 0, 9, true), candidate(1, 0, 8, true), candidate(2, 1, 7, true)];
         assert_eq!(choose(&mut candidates, 2, &mut others, by_place), 0);
         assert_eq!(others, [true, true]);

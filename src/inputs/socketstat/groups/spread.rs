@@ -1,9 +1,9 @@
-//! Gauges of many sockets in a few numbers: mean, percentiles, maximum.
+//! Summarizes the gauges of many sockets: mean, percentiles, maximum.
 
 use crate::inputs::socketstat::field::Field;
 
-/// Stands for a gauge that a socket does not have. No gauge has it as a value: those of 64 bits mean by it that there is
-/// no limit.
+/// The value for a gauge that a socket does not have. It is not a valid value: for gauges of 64 bits, it means no
+/// limit.
 const NONE: u64 = u64::MAX;
 
 /// The gauges of the sockets of a gather.
@@ -12,11 +12,11 @@ pub(super) struct Samples {
     pub(super) fields: Vec<&'static Field>,
     /// The group of each socket.
     groups: Vec<usize>,
-    /// The gauges of each socket, one behind the other.
+    /// The gauges of each socket, one socket after the other.
     values: Vec<u64>,
 }
 
-/// What is said of one gauge of some sockets.
+/// The summary of one gauge of some sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spread {
     pub(super) mean: u64,
@@ -31,12 +31,12 @@ impl Samples {
         Self { fields, groups: Vec::new(), values: Vec::new() }
     }
 
-    /// How many sockets there are.
+    /// The number of sockets.
     pub(super) const fn len(&self) -> usize {
         self.groups.len()
     }
 
-    /// Takes the gauges of a socket of a group from its `tcp_info`, and returns their place.
+    /// Adds the gauges of a socket of a group from its `tcp_info`, and returns their place.
     pub(super) fn add(&mut self, group: usize, info: &[u8]) -> Option<usize> {
         if self.fields.is_empty() {
             return None;
@@ -46,7 +46,7 @@ impl Samples {
         Some(self.groups.len() - 1)
     }
 
-    /// Forgets all but the first so many sockets.
+    /// Removes all but the first `sockets` sockets.
     pub(super) fn truncate(&mut self, sockets: usize) {
         self.groups.truncate(sockets);
         self.values.truncate(sockets * self.fields.len());
@@ -58,11 +58,11 @@ impl Samples {
         self.fields.iter().copied().zip(values.iter().copied()).filter(|(_, value)| *value != NONE)
     }
 
-    /// What is to be said of each gauge in each of `lines` lines: `line_of` tells the line of each group, if it has one.
-    /// The gauges of a line stand together.
+    /// The summary of each gauge for each of `lines` lines. `line_of` has the line of each group, if it has one. The
+    /// gauges of one line are adjacent.
     pub(super) fn spreads(&self, line_of: &[Option<usize>], lines: usize) -> Vec<Option<Spread>> {
         let line = |group: &usize| line_of.get(*group).copied().flatten();
-        // Where the sockets of each line begin when they are sorted by line, and where the last one ends.
+        // The starts of the sockets of each line, sorted by line, and the end of the last one.
         let mut starts = vec![0; lines + 1];
         for line in self.groups.iter().filter_map(line) {
             if let Some(count) = starts.get_mut(line + 1) {
@@ -102,7 +102,7 @@ impl Samples {
 }
 
 impl Spread {
-    /// Of these values, which it sorts. `None` where there is none.
+    /// Summarizes values, and sorts them. `None` if there are none.
     fn of(values: &mut [u64]) -> Option<Self> {
         values.sort_unstable();
         let count = values.partition_point(|value| *value != NONE);

@@ -1,4 +1,4 @@
-//! The groups of a section, and what is known of each.
+//! The groups of a section, with their sums and totals.
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use super::super::index::Index;
 
-/// Groups by key. Keys hold what anybody may send to this host, so they are hashed with a secret of this process.
+/// Groups by key. Keys contain text that any peer can choose, so they are hashed with a random seed.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     pub(super) groups: Vec<Group>,
-    /// How many counters each group has.
+    /// The number of counters per group.
     counters: usize,
-    /// Of each group, one behind the other.
+    /// The growth and totals of each group, one group after the other.
     growth: Vec<u64>,
     totals: Vec<u64>,
     keys: Vec<u8>,
@@ -27,25 +27,25 @@ pub(super) struct Group {
     hash: u64,
     /// The place of its protocol in the section.
     pub(super) kind: usize,
-    /// The line of what has no line of its own.
+    /// Whether it is the line `other`.
     pub(super) is_other: bool,
-    /// It came up in this gather.
+    /// Whether it was added in this gather.
     pub(super) is_new: bool,
     /// The last gather in which it had a line of its own.
     pub(super) last_line: Option<u64>,
-    /// Since when it has no socket.
+    /// The time since when it has had no sockets.
     pub(super) empty_since: Option<Instant>,
-    /// For how many dumps it has had none.
+    /// For how many dumps it has had no sockets.
     pub(super) empty_for: u8,
-    /// In this gather.
+    /// The sums of this gather.
     pub(super) sums: Sums,
-    /// Sockets in this gather that are called as this one.
+    /// The number of other sockets in this gather with the same tags.
     pub(super) namesakes: u32,
-    /// What a line per socket says beyond numbers: the place of it.
+    /// The place of the strings and gauges of a single socket.
     pub(super) note: usize,
 }
 
-/// What the sockets of a group have now.
+/// The sums over the sockets of a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sums {
     pub(super) sockets: u64,
@@ -56,7 +56,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// One socket.
+    /// The sums of one socket.
     pub(super) fn of_socket(recv_q: u64, send_q: u64) -> Self {
         Self { sockets: 1, recv_q, send_q, recv_q_max: recv_q, send_q_max: send_q }
     }
@@ -71,12 +71,12 @@ impl Sums {
 }
 
 impl Table {
-    /// Of groups with so many counters.
+    /// Creates a table of groups with `counters` counters.
     pub(super) fn new(counters: usize) -> Self {
         Self { counters, ..Self::default() }
     }
 
-    /// The place of the group with this key, which is new if there is none.
+    /// The place of the group with this key. Adds the group if it does not exist.
     pub(super) fn place(&mut self, kind: usize, key: &[u8]) -> usize {
         let hash = self.secret.hash_one(key);
         let is_it = |place: usize| self.groups.get(place).is_some_and(|group| self.key(group) == key);
@@ -153,7 +153,7 @@ impl Table {
         }
     }
 
-    /// Forgets what the groups for which `is_theirs` have in this gather.
+    /// Clears the sums and the growth of the groups for which `is_theirs` returns true.
     pub(super) fn clear(&mut self, is_theirs: impl Fn(&Group) -> bool) {
         for place in 0..self.groups.len() {
             let row = self.row(place);

@@ -7,12 +7,12 @@ use crate::inputs::socketstat::print::push_host;
 use crate::inputs::socketstat::socket::{Endpoint, Protocol, unmapped};
 use crate::quote::quote;
 
-/// The addresses of a list, and the paths of unix sockets.
+/// A list of addresses and of paths of unix sockets.
 #[derive(Debug)]
 pub(super) struct Addresses {
     included: Entries,
     excluded: Entries,
-    /// The list has nothing but exclusions: it takes the rest.
+    /// Whether the list has only exclusions and matches everything else.
     rest: bool,
 }
 
@@ -22,7 +22,7 @@ struct Entries {
     paths: Option<Globs>,
 }
 
-/// A network: the addresses of one family whose first bits are these.
+/// A network: the addresses of one family with the same first bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Network {
     is_v4: bool,
@@ -31,8 +31,8 @@ struct Network {
 }
 
 impl Addresses {
-    /// The addresses of a list such as `["10.0.0.0/8", "!10.1.0.0/16"]`; `None` for an empty one. What is no address is
-    /// a glob on the path of a unix socket, where the section has such (`paths`).
+    /// Parses a list such as `["10.0.0.0/8", "!10.1.0.0/16"]`; `None` if it is empty. If the section has unix sockets
+    /// (`paths`), an entry that is not an address is a glob for their paths.
     pub(super) fn of_option(entries: &[String], paths: bool) -> Result<Option<Self>, String> {
         let (excluded, included): (Vec<&str>, Vec<&str>) =
             entries.iter().map(String::as_str).partition(|entry| entry.starts_with('!'));
@@ -44,7 +44,7 @@ impl Addresses {
         Ok(Some(addresses).filter(|_| !entries.is_empty()))
     }
 
-    /// Whether the list takes a socket with this end. One without an address or path matches no entry.
+    /// Whether the list matches an end of a socket. No entry matches an end without an address or path.
     pub(super) fn take(&self, protocol: Protocol, end: &Endpoint<'_>, text: &mut Vec<u8>) -> bool {
         if protocol == Protocol::Unix {
             text.clear();
@@ -80,7 +80,7 @@ impl Entries {
 }
 
 impl Network {
-    /// The network of one address. A v4-mapped address is its v4 address.
+    /// The network of one address. An IPv4-mapped address is converted to IPv4.
     fn of(address: IpAddr) -> Self {
         let (is_v4, bits) = match unmapped(address) {
             IpAddr::V4(v4) => (true, u32::from(v4).into()),
@@ -94,7 +94,7 @@ impl Network {
     }
 }
 
-/// `10.0.0.0/8`, `2001:db8::/32`, or one address, which may stand in brackets as ss prints it.
+/// Parses `10.0.0.0/8`, `2001:db8::/32`, or one address, which may be in brackets as ss prints it.
 fn network(text: &str) -> Option<Network> {
     let (address, length) = match text.split_once('/') {
         Some((address, length)) => (address, Some(length)),
@@ -105,7 +105,7 @@ fn network(text: &str) -> Option<Network> {
     let network = Network::of(address);
     let Some(length) = length else { return Some(network) };
     let length = u32::try_from(crate::number::parse_decimal(length.as_bytes())?).ok()?;
-    // The first 96 bits of a mapped address say only that it is one.
+    // The first 96 bits of a mapped address are the same for all of them.
     let width = if address.is_ipv4() { 32 } else { 128 };
     let hidden = width - Some(length).filter(|length| *length <= width)?;
     if network.is_v4 && hidden > 32 {

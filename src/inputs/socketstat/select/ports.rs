@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use crate::number::parse_decimal;
 use crate::quote::quote;
 
-/// A set of ports: a bit each.
+/// A set of ports, with one bit per port.
 pub(in crate::inputs::socketstat) struct PortSet(Box<[u64; 1024]>);
 
 impl Default for PortSet {
@@ -28,28 +28,28 @@ impl PortSet {
         }
     }
 
-    /// Whether a port is in it.
+    /// Whether a port is in the set.
     pub(in crate::inputs::socketstat) fn contains(&self, port: u16) -> bool {
         self.0.get(usize::from(port / 64)).is_some_and(|word| word & (1 << (port % 64)) != 0)
     }
 
-    /// Takes all ports out.
+    /// Removes all ports.
     pub(in crate::inputs::socketstat) fn clear(&mut self) {
         self.0.fill(0);
     }
 }
 
-/// The ports of a list.
+/// A list of ports.
 #[derive(Debug)]
 pub(super) struct Ports {
     included: PortSet,
     excluded: PortSet,
-    /// The list has nothing but exclusions: it takes the rest.
+    /// Whether the list has only exclusions and matches everything else.
     rest: bool,
 }
 
 impl Ports {
-    /// The ports of a list such as `["443", "8000-8999", "!8080"]`; `None` for an empty one.
+    /// Parses a list such as `["443", "8000-8999", "!8080"]`; `None` if it is empty.
     pub(super) fn of_option(entries: &[String]) -> Result<Option<Self>, String> {
         let mut ports = Self { included: PortSet::default(), excluded: PortSet::default(), rest: true };
         for entry in entries {
@@ -68,7 +68,7 @@ impl Ports {
         Ok(Some(ports).filter(|_| !entries.is_empty()))
     }
 
-    /// Whether the list takes a socket with this port. One without matches no entry.
+    /// Whether the list matches a port. No entry matches a socket without one.
     pub(super) fn take(&self, port: Option<u16>) -> bool {
         port.map_or(self.rest, |port| {
             (self.rest || self.included.contains(port)) && !self.excluded.contains(port)

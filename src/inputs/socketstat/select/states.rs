@@ -7,13 +7,13 @@ use crate::inputs::socketstat::state::{
 };
 use crate::quote::quote;
 
-/// Every state that ss knows.
+/// All states that ss knows.
 const ALL: u32 = 0xfff;
 const NOT_CONNECTED: u32 = 1 << CLOSE | 1 << LISTEN;
 const BUCKET: u32 = 1 << SYN_RECV | 1 << TIME_WAIT;
 
-/// The states that a list names, bit N for state N; `None` for an empty one. An entry with `!` takes its states out; a
-/// list of nothing but such takes the rest of all states, as ss's `exclude` does.
+/// Parses a list of states: bit N for state N; `None` if it is empty. An entry with `!` removes its states. A list with
+/// only such entries means all other states, like `exclude` of ss.
 pub(super) fn of_option(entries: &[String]) -> Result<Option<u32>, String> {
     let (mut included, mut excluded, mut only_exclusions) = (0, 0, true);
     for entry in entries {
@@ -38,12 +38,12 @@ pub(super) fn of_option(entries: &[String]) -> Result<Option<u32>, String> {
     }
 }
 
-/// The names by which ss's filter takes the states of a mask.
+/// The names of the states of a mask in the filter of ss.
 pub(in crate::inputs::socketstat) fn names(states: u32) -> impl Iterator<Item = &'static str> {
     (0..=CLOSING).filter(move |number| states & (1 << number) != 0).map(filter_name)
 }
 
-/// The states that ss's filter, or its printout, calls so, in any case.
+/// The states with this name in the filter or the output of ss, ignoring case.
 fn mask_of(name: &str) -> Option<u32> {
     match name.to_ascii_lowercase().as_str() {
         "all" => Some(ALL),
@@ -61,7 +61,7 @@ fn mask_of(name: &str) -> Option<u32> {
     }
 }
 
-/// What ss's filter calls a state.
+/// The name of a state in the filter of ss.
 const fn filter_name(number: u8) -> &'static str {
     match number {
         ESTABLISHED => "established",

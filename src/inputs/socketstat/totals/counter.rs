@@ -1,4 +1,4 @@
-//! A counter of connections that is followed from gather to gather.
+//! A counter whose value per connection is remembered from gather to gather.
 
 use super::super::field::{Field, Width};
 use super::super::socket::TcpInfo;
@@ -6,9 +6,9 @@ use super::super::socket::TcpInfo;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counter {
     field: &'static Field,
-    /// Where its value is among the words of a socket: one of them, or two.
+    /// The offset of its value in the words of a socket. The value takes one or two words.
     word: usize,
-    /// Whether a socket had it.
+    /// Whether any socket had it so far.
     told: bool,
 }
 
@@ -19,8 +19,7 @@ pub(super) fn read(counters: &mut [Counter], tcp: &TcpInfo<'_>, values: &mut [u6
     }
 }
 
-/// Takes what the counters were `before` from their values. Where one of them went back it is another connection, and all
-/// stay.
+/// Subtracts the values `before`. If a counter has decreased, this is another connection, and nothing is subtracted.
 pub(super) fn subtract(counters: &[Counter], before: &[u32], values: &mut [u64]) {
     let went_back = |(counter, value): (&Counter, &u64)| counter.growth(before, *value) > counter.most() / 2;
     if counters.iter().zip(&*values).any(went_back) {
@@ -32,22 +31,22 @@ pub(super) fn subtract(counters: &[Counter], before: &[u32], values: &mut [u64])
 }
 
 impl Counter {
-    /// Its value is kept at `word` among the words of a socket.
+    /// A counter whose value is at the offset `word`.
     pub(super) const fn new(field: &'static Field, word: usize) -> Self {
         Self { field, word, told: false }
     }
 
-    /// How many words its value takes.
+    /// The number of words of its value.
     pub(super) const fn words(&self) -> usize {
         if matches!(self.field.width, Width::U64) { 2 } else { 1 }
     }
 
-    /// Whether a socket had it so far.
+    /// Whether any socket had it so far.
     pub(super) const fn is_told(&self) -> bool {
         self.told
     }
 
-    /// The greatest value; the next one is 0.
+    /// The largest value, after which it wraps to 0.
     const fn most(&self) -> u64 {
         match self.field.width {
             Width::U8 => u8::MAX as u64,
@@ -57,7 +56,8 @@ impl Counter {
         }
     }
 
-    /// The value of a socket; 0 where the source prints none. `place` is the counter's place among all.
+    /// The value for a socket; 0 if the source does not have it. `place` is the place of the counter among all
+    /// counters.
     fn read(&mut self, place: usize, tcp: &TcpInfo<'_>) -> u64 {
         let value = match tcp {
             TcpInfo::Unknown => None,
@@ -76,7 +76,7 @@ impl Counter {
         words.extend(halves.iter().map(|half| u32::from_le_bytes(*half)).take(self.words()));
     }
 
-    /// By how much it grew from what it was `before`. Behind its greatest value it begins anew.
+    /// By how much it has grown since it was `before`. It may have wrapped.
     fn growth(&self, before: &[u32], now: u64) -> u64 {
         let word = |at| before.get(at).copied().map_or(0, u64::from);
         let before =
