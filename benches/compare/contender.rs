@@ -28,6 +28,12 @@ pub enum Contender {
     OursNetlink,
     /// Ours, from the kernel: a line per direction and service.
     OursServices,
+    /// The same, without the sockets that end between two gathers.
+    OursSampled,
+    /// Ours, from the kernel: a line per owner and direction.
+    OursOwners,
+    /// Ours, from the kernel: a line per direction.
+    OursDirections,
     /// Ours, from the kernel: a line per state.
     OursStates,
     /// Ours, from the kernel: a line per network at the other end. Its size is the number of lines.
@@ -39,13 +45,23 @@ pub enum Contender {
 }
 
 use Contender::{
-    KernelDump, OursNet, OursNetlink, OursNetworks, OursServices, OursSs, OursStates, PeerNet, PeerSockets,
-    ShortDump, Ss,
+    KernelDump, OursDirections, OursNet, OursNetlink, OursNetworks, OursOwners, OursSampled, OursServices,
+    OursSs, OursStates, PeerNet, PeerSockets, ShortDump, Ss,
 };
 
 /// Those who list TCP sockets.
-pub const SOCKETS: [Contender; 8] =
-    [Ss, KernelDump, ShortDump, PeerSockets, OursSs, OursNetlink, OursServices, OursStates];
+pub const SOCKETS: [Contender; 10] = [
+    Ss,
+    KernelDump,
+    ShortDump,
+    PeerSockets,
+    OursSs,
+    OursNetlink,
+    OursServices,
+    OursSampled,
+    OursOwners,
+    OursStates,
+];
 /// Those who group them by something of which there may be more and more.
 pub const GROUPS: [Contender; 1] = [OursNetworks];
 /// Those who list interfaces.
@@ -71,6 +87,9 @@ impl Contender {
             OursSs => "socketstat, source ss",
             OursNetlink => "socketstat, source netlink",
             OursServices => "socketstat, groups by direction and service",
+            OursSampled => "socketstat, groups by direction and service, closed_sockets = false",
+            OursOwners => "socketstat, groups by user, unit and direction",
+            OursDirections => "socketstat, groups by direction",
             OursStates => "socketstat, groups by state",
             OursNetworks => "socketstat, groups by remote network",
             PeerNet(Mode::Busy) => "inputs.net in the Go shim",
@@ -93,7 +112,8 @@ impl Contender {
             PeerSockets | PeerNet(_) => "#d55e00",
             OursSs => "#56b4e9",
             OursNetlink | OursNet(_) | OursNetworks => "#0072b2",
-            OursServices => "#009e73",
+            OursServices | OursSampled | OursDirections => "#009e73",
+            OursOwners => "#f0e442",
             OursStates => "#cc79a7",
         }
     }
@@ -107,6 +127,13 @@ impl Contender {
             OursSs => String::from("source = \"ss\"\n"),
             OursNetlink => String::from("source = \"netlink\"\n"),
             OursServices => String::from("source = \"netlink\"\ngroup_by = [\"direction\", \"service\"]\n"),
+            OursSampled => String::from(
+                "source = \"netlink\"\ngroup_by = [\"direction\", \"service\"]\nclosed_sockets = false\n",
+            ),
+            OursOwners => {
+                String::from("source = \"netlink\"\ngroup_by = [\"user\", \"unit\", \"direction\"]\n")
+            }
+            OursDirections => String::from("source = \"netlink\"\ngroup_by = [\"direction\"]\n"),
             OursStates => String::from("source = \"netlink\"\ngroup_by = [\"state\"]\n"),
             OursNetworks => format!(
                 "source = \"netlink\"\ngroup_by = [\"remote_addr\"]\nipv4_prefix = {}\nmax_series = 0\n",
@@ -125,7 +152,8 @@ impl Contender {
             // went.
             OursNet(_) | OursNetworks => stage.size + 1,
             // Both ends of each service's connections, and that line.
-            OursServices => 2 * stage.services + 1,
+            OursServices | OursSampled => 2 * stage.services + 1,
+            OursOwners | OursDirections => 3,
             OursStates => 2,
         }
     }

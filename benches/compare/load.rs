@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _, stdin};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 
@@ -13,6 +15,9 @@ use crate::setup::ended;
 
 /// The client of the first connection; each further one has the next address.
 const FIRST_CLIENT: Ipv4Addr = Ipv4Addr::new(127, 16, 0, 0);
+
+/// The client of the first connection that is closed at once.
+const FIRST_CHURNED: Ipv4Addr = Ipv4Addr::new(127, 32, 0, 0);
 
 /// Sockets a process: below the usual limit on descriptors.
 const PER_PROCESS: usize = 4_000;
@@ -89,6 +94,27 @@ pub fn hold(count: usize, first: usize) -> Result<()> {
     }
     println!("ready");
     stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
+/// Opens so many connections, moves 100 bytes in each and closes both ends. Prints how many seconds that took.
+pub fn churn(per_second: u32, connections: u32) -> Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = listener.local_addr()?.port();
+    let start = Instant::now();
+    for number in 0..connections {
+        let due = Duration::from_secs(1) * number / per_second;
+        let early = due.saturating_sub(start.elapsed());
+        // In bursts, since a sleep takes longer than a connection.
+        if early > Duration::from_millis(1) {
+            sleep(early);
+        }
+        // An address of its own, so that the ports last while the connections are in TIME-WAIT.
+        let mut client = client(u32::from(FIRST_CHURNED) + number, port)?;
+        let (mut server, _) = listener.accept()?;
+        exchange(&mut client, &mut server)?;
+    }
+    println!("{}", start.elapsed().as_secs_f64());
     Ok(())
 }
 

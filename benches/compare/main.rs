@@ -1,13 +1,15 @@
 //! Compares the contenders. `benches/run` documents the options.
 //!
 //! This process builds the contenders, then starts itself again in a new network namespace, where it creates the sockets
-//! and interfaces, runs the contenders in turn and prints the report. The same binary has two more roles: it holds sockets,
-//! and it does the bare kernel dump.
+//! and interfaces, runs the contenders in turn and prints the report. The same binary has more roles: it holds
+//! sockets, opens and closes them, does the bare kernel dump, and receives the kernel's events.
 #![allow(
     clippy::format_push_string,
     reason = "a report is made once, so simple code matters more than speed"
 )]
 
+#[cfg(target_os = "linux")]
+mod churn;
 #[cfg(target_os = "linux")]
 mod contender;
 #[cfg(target_os = "linux")]
@@ -46,6 +48,8 @@ fn main() -> Result<()> {
     match options::parse(lexopt::Parser::from_env())? {
         options::Role::Hold { sockets, first } => load::hold(sockets, first),
         options::Role::Dump { tcp_info } => kernel::dump(tcp_info),
+        options::Role::Churn { per_second, connections } => load::churn(per_second, connections),
+        options::Role::Receive => kernel::receive(),
         options::Role::Measure(options) if setup::is_inside() => run::all(&options),
         options::Role::Measure(_) => setup::enter(),
     }

@@ -197,15 +197,8 @@ impl Session {
         self.stdin.write_all(b"\n")?;
         let mut seen = 0;
         while seen < lines {
-            let mut waited = [PollFd::new(self.stdout.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut waited, PollTimeout::try_from(PATIENCE)?)? == 0 {
-                return Err(format!("a contender wrote {seen} of {lines} lines").into());
-            }
-            let read = self.stdout.read(&mut self.chunk)?;
-            if read == 0 {
-                return Err(format!("a contender ended after {seen} of {lines} lines").into());
-            }
-            seen += memchr::memchr_iter(b'\n', &self.chunk[..read]).count();
+            let more = self.more().map_err(|error| format!("{error} after {seen} of {lines} lines"))?;
+            seen += memchr::memchr_iter(b'\n', more).count();
         }
         if seen > lines {
             return Err(format!("a contender wrote {seen} lines, not {lines}").into());
@@ -213,8 +206,33 @@ impl Session {
         Ok(milliseconds_since(start))
     }
 
+    /// Triggers a gather and waits for the line of a measurement that ends it. Returns that line.
+    pub fn lines_until(&mut self, last: &str) -> Result<String> {
+        self.stdin.write_all(b"\n")?;
+        let mut text = String::new();
+        loop {
+            text += str::from_utf8(self.more()?)?;
+            let line = text.lines().last().filter(|line| line.starts_with(last) && text.ends_with('\n'));
+            if let Some(line) = line {
+                return Ok(line.to_owned());
+            }
+        }
+    }
+
+    /// Some more of its output.
+    fn more(&mut self) -> Result<&[u8]> {
+        let mut waited = [PollFd::new(self.stdout.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut waited, PollTimeout::try_from(PATIENCE)?)? == 0 {
+            return Err("a contender hangs".into());
+        }
+        match self.stdout.read(&mut self.chunk)? {
+            0 => Err("a contender ended".into()),
+            read => Ok(&self.chunk[..read]),
+        }
+    }
+
     /// A value from `/proc/PID/status` in MB.
-    fn megabytes(&self, name: &str) -> Result<f64> {
+    pub fn megabytes(&self, name: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let number = value.and_then(|value| value.trim().strip_suffix(" kB"));

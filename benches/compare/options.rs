@@ -20,6 +20,15 @@ pub enum Role {
         /// With what TCP knows of each.
         tcp_info: bool,
     },
+    /// Open connections, move 100 bytes and close them.
+    Churn {
+        /// How many per second.
+        per_second: u32,
+        /// How many.
+        connections: u32,
+    },
+    /// Receive and discard what the kernel reports of closed TCP sockets.
+    Receive,
 }
 
 /// What to measure.
@@ -36,6 +45,10 @@ pub struct Options {
     pub grouped_sockets: usize,
     /// Sockets for the whole Telegraf; 0: not measured.
     pub telegraf_sockets: usize,
+    /// Connections per second that open and close; 0: not measured.
+    pub churn: u32,
+    /// For how many seconds.
+    pub churn_seconds: u32,
     /// Whether this is a quick run, with results that mean little.
     pub quick: bool,
     /// Whether to write the report into the repository.
@@ -51,6 +64,8 @@ impl Default for Options {
             grouped_sockets: 20_000,
             rounds: 7,
             telegraf_sockets: 20_000,
+            churn: 10_000,
+            churn_seconds: 10,
             quick: false,
             save: false,
         }
@@ -68,10 +83,12 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Role> {
             Long("grouped-sockets") => options.grouped_sockets = parser.value()?.parse()?,
             Long("rounds") => options.rounds = parser.value()?.parse()?,
             Long("telegraf-sockets") => options.telegraf_sockets = parser.value()?.parse()?,
+            Long("churn") => options.churn = parser.value()?.parse()?,
             Long("quick") => {
                 options = Options { sizes: vec![200], interfaces: vec![10], rounds: 1, ..options };
                 options = Options { groups: vec![10, 100], grouped_sockets: 200, ..options };
                 options.telegraf_sockets = 0;
+                (options.churn, options.churn_seconds) = (200, 1);
                 options.quick = true;
             }
             Long("save") => options.save = true,
@@ -82,6 +99,11 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Role> {
             }
             Value(role) if role == "dump" => return Ok(Role::Dump { tcp_info: true }),
             Value(role) if role == "short-dump" => return Ok(Role::Dump { tcp_info: false }),
+            Value(role) if role == "churn" => {
+                let (per_second, connections) = (parser.value()?.parse()?, parser.value()?.parse()?);
+                return Ok(Role::Churn { per_second, connections });
+            }
+            Value(role) if role == "receive" => return Ok(Role::Receive),
             other => return Err(other.unexpected().into()),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::churn::Churn;
 use crate::contender::{Contender, GROUPS, INTERFACES, SOCKETS};
 use crate::options::Options;
 use crate::results::Results;
@@ -23,6 +24,7 @@ pub fn markdown(options: &Options, results: &Results) -> String {
     text += &costs("TCP sockets", &SOCKETS, results);
     text += &costs(&format!("groups of {} sockets", results.grouped_sockets), &GROUPS, results);
     text += &costs("interfaces", &INTERFACES, results);
+    text += &churn(results);
     text += "\n## Targets\n\nA ratio of CPU times is taken within each round; here is the median of the rounds.\n\n\
              | what | measured | target | reached |\n|---|---|---|---|\n";
     for target in targets(results) {
@@ -64,6 +66,26 @@ fn costs(of: &str, who: &[Contender], results: &Results) -> String {
             let (name, wall) = (contender.name(), short(wall.median));
             text += &format!("| {size} | {name} | {median} | {least} to {greatest} | {wall} | {memory} |\n");
         }
+    }
+    text
+}
+
+/// What sockets cost that are closed between two gathers.
+fn churn(results: &Results) -> String {
+    if results.churn.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from(
+        "\n## Closed sockets\n\nConnections that open, move 100 bytes and close between two gathers, on loopback; each \
+         line is a round. CPU is that of the whole plugin, that of its thread that collects the kernel's events, and that \
+         of a process that receives and discards the same events in batches.\n\n\
+         | connections per second | closed sockets | lost | CPU per closed socket, µs | of the thread | bare receiver |\n\
+         |---:|---:|---:|---:|---:|---:|\n",
+    );
+    for churn in &results.churn {
+        let Churn { closed, per_second, lost, .. } = churn;
+        let [ours, thread, bare] = [churn.ours, churn.thread, churn.bare].map(short);
+        text += &format!("| {per_second:.0} | {closed} | {lost} | {ours} | {thread} | {bare} |\n");
     }
     text
 }

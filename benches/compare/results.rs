@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::churn::Churn;
 use crate::contender::Contender;
 use crate::measure::Sample;
 use crate::statistics::Spread;
@@ -20,6 +21,10 @@ pub struct Results {
     pub system_calls: BTreeMap<usize, f64>,
     /// How many TCP sockets were grouped.
     pub grouped_sockets: usize,
+    /// Sockets that are closed between two gathers, one measurement per round.
+    pub churn: Vec<Churn>,
+    /// The peak memory in MB of a plugin that knows so many sockets.
+    pub known: BTreeMap<(Contender, usize), f64>,
     /// Telegraf with each of the inputs in turn.
     pub telegraf: Option<EndToEnd>,
     /// Telegraf with each of the inputs of interfaces.
@@ -50,6 +55,14 @@ impl Results {
         number: impl Fn(&Sample) -> Option<f64>,
     ) -> Option<Spread> {
         Spread::of(self.samples.get(&(contender, size))?.iter().filter_map(number))
+    }
+
+    /// Bytes per socket that a plugin knows: what the largest number of them takes more than the one below it.
+    #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+    pub fn per_known(&self, contender: Contender) -> Option<f64> {
+        let mut known = self.known.iter().rev().filter(|((of, _), _)| *of == contender);
+        let (((_, many), more), ((_, few), less)) = (known.next()?, known.next()?);
+        Some((more - less) * 1e6 / (many - few) as f64)
     }
 
     /// The median of the ratios of CPU time in each round.

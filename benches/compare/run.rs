@@ -9,8 +9,10 @@ use crate::mode::Mode;
 use crate::options::Options;
 use crate::results::Results;
 use crate::statistics::Spread;
-use crate::{Result, load, plot, report, setup, telegraf};
+use crate::{Result, churn, load, plot, report, setup, telegraf};
 
+/// How often connections are opened and closed for some seconds, at most.
+const CHURNS: usize = 3;
 /// How often short runs are repeated.
 const STARTS: usize = 20;
 
@@ -19,6 +21,7 @@ pub fn all(options: &Options) -> Result<()> {
     let contenders = Contenders::new()?;
     let mut results = Results { binary: megabytes(fs::metadata(OURS)?.len()), ..Results::default() };
     starts(&contenders, &mut results)?;
+    churn(options, &contenders, &mut results)?;
     sockets(options, &contenders, &mut results)?;
     interfaces(options, &contenders, &mut results)?;
     let text = report::markdown(options, &results);
@@ -43,6 +46,17 @@ fn starts(contenders: &Contenders, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
+/// Before there are other sockets.
+fn churn(options: &Options, contenders: &Contenders, results: &mut Results) -> Result<()> {
+    for round in 1..=options.rounds.min(CHURNS) {
+        if options.churn > 0 {
+            eprintln!("round {round}: {} connections per second", options.churn);
+            results.churn.push(churn::measure(options, contenders)?);
+        }
+    }
+    Ok(())
+}
+
 fn sockets(options: &Options, contenders: &Contenders, results: &mut Results) -> Result<()> {
     let mut held = load::Sockets::default();
     let mut sizes = [&options.sizes[..], &[options.grouped_sockets, options.telegraf_sockets]].concat();
@@ -53,6 +67,10 @@ fn sockets(options: &Options, contenders: &Contenders, results: &mut Results) ->
         let stage = Stage { size: sockets, sockets, services: held.services() };
         if options.sizes.contains(&sockets) {
             rounds(options, contenders, &SOCKETS, Mode::Busy, &stage, results)?;
+            for contender in [Contender::OursServices, Contender::OursOwners] {
+                let peak = churn::memory(contenders, contender, &stage)?;
+                results.known.insert((contender, sockets), peak);
+            }
         }
         if sockets == options.grouped_sockets {
             results.grouped_sockets = sockets;

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use crate::churn::Churn;
 use crate::contender::Contender::{
-    self, KernelDump, OursNet, OursNetlink, OursServices, OursSs, OursStates, PeerNet, PeerSockets, Ss,
+    self, KernelDump, OursNet, OursNetlink, OursOwners, OursSampled, OursServices, OursSs, OursStates,
+    PeerNet, PeerSockets, Ss,
 };
 use crate::mode::Mode;
 use crate::results::Results;
@@ -54,6 +56,7 @@ pub fn targets(results: &Results) -> Vec<Target> {
     let mut targets = Vec::new();
     let mut add = |what: String, measured, limit| targets.push(Target { what, measured, limit });
     sockets(results, &mut add);
+    closed(results, &mut add);
     memory(results, &mut add);
     interfaces(results, &mut add);
     rest(results, &mut add);
@@ -88,6 +91,23 @@ fn sockets(results: &Results, add: &mut Add<'_>) {
     for contender in [OursSs, OursNetlink] {
         let what = format!("CPU, 50000 sockets / 10000: {}", contender.name());
         add(what, results.ratio((contender, 50_000), (contender, 10_000)), AtMost(5.5));
+    }
+}
+
+fn closed(results: &Results, add: &mut Add<'_>) {
+    for size in results.sizes(&[OursSampled]).into_iter().filter(|size| *size >= 10_000) {
+        let what = format!("CPU, {size} sockets: {}, closed_sockets = true / false", OursServices.name());
+        add(what, results.ratio((OursServices, size), (OursSampled, size)), AtMost(1.1));
+    }
+    let churn = || results.churn.iter();
+    let of = |number: fn(&Churn) -> f64| Spread::of(churn().map(number));
+    let name = "per closed socket: socketstat / bare receiver";
+    add(format!("CPU {name}"), of(|churn| churn.ours / churn.bare).map(|ratio| ratio.median), AtMost(2.0));
+    let lost = of(|churn| churn.lost).map(|lost| lost.greatest);
+    add(String::from("closed sockets lost"), lost, AtMost(0.0));
+    for contender in [OursServices, OursOwners] {
+        let what = format!("bytes per known socket: {}", contender.name());
+        add(what, results.per_known(contender), AtMost(120.0));
     }
 }
 

@@ -11,6 +11,7 @@
 //! closed yet.
 
 use counter::Counter;
+use owners::Owners;
 
 use super::field::Field;
 use super::index::Index;
@@ -46,8 +47,8 @@ pub(super) struct Totals {
     next_index: Option<Index>,
     /// No dump was whole yet: what sockets have moved so far is not growth.
     first: bool,
-    /// Whether owners are remembered.
-    owned: bool,
+    /// The owners of all of them; `None` where nobody asks.
+    owners: Option<Owners>,
     /// Whether the kernel tells of connections that end.
     ends: bool,
 }
@@ -71,13 +72,13 @@ pub(super) enum Ended {
 }
 
 /// Sockets with the values of their counters: a row of each vector is one socket. 42 bytes per socket with the counters
-/// of the contract, and 12 for the owner where it is asked for. One of the indices takes 6 to 11 more.
+/// of the contract, and 4 for the owner where it is asked for. One of the indices takes 6 to 11 more.
 #[derive(Debug, Default)]
 struct Sockets {
     ids: Vec<u64>,
     marks: Vec<Mark>,
-    /// Empty where nobody asks.
-    owners: Vec<PackedOwner>,
+    /// The places of their owners; empty where nobody asks.
+    owners: Vec<u32>,
     /// As many words for each.
     words: Vec<u32>,
 }
@@ -88,33 +89,6 @@ struct Mark {
     seen: bool,
     /// The number of dumps that have missed it.
     missed: u8,
-}
-
-/// An owner in 12 bytes: the user id, and the halves of the cgroup's number. The kernel uses neither of the values that stand
-/// for none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct PackedOwner([u32; 3]);
-
-impl PackedOwner {
-    const NO_UID: u32 = u32::MAX;
-
-    fn new(owner: Owner) -> Self {
-        let bytes = owner.cgroup.unwrap_or(0).to_le_bytes();
-        let (halves, _) = bytes.as_chunks();
-        let half = |at: usize| halves.get(at).copied().map_or(0, u32::from_le_bytes);
-        Self([owner.uid.unwrap_or(Self::NO_UID), half(0), half(1)])
-    }
-
-    /// `None` where nothing of it is known.
-    fn unpack(self) -> Option<Owner> {
-        let Self([uid, low, high]) = self;
-        let cgroup = u64::from(low) | u64::from(high) << 32;
-        let owner = Owner {
-            uid: Some(uid).filter(|uid| *uid != Self::NO_UID),
-            cgroup: Some(cgroup).filter(|cgroup| *cgroup != 0),
-        };
-        Some(owner).filter(|owner| *owner != Owner::default())
-    }
 }
 
 impl Totals {
@@ -136,7 +110,7 @@ impl Totals {
             new_index: Index::default(),
             next_index: None,
             first: true,
-            owned,
+            owners: owned.then(Owners::default),
             ends,
         }
     }
@@ -159,6 +133,10 @@ impl Totals {
     /// Begins a dump.
     pub(super) fn begin(&mut self) {
         self.next.clear(self.known.ids.len());
+        self.next.reserve(&self.known);
+        if let Some(owners) = &mut self.owners {
+            owners.forget_all_but(&mut self.known.owners);
+        }
         self.new_index.clear(0);
         self.next_index = None;
         self.expected = 0;
@@ -176,8 +154,8 @@ impl Totals {
         if !is_new {
             return false;
         }
-        if self.owned {
-            self.next.owners.push(PackedOwner::new(owner));
+        if let Some(owners) = &mut self.owners {
+            self.next.owners.push(owners.place(owner));
         }
         if self.words == 0 {
             // Without counters it is only noted that it was listed.
@@ -213,14 +191,14 @@ impl Totals {
     /// The owner of a socket as it was first told: a connection that its process has closed has none any more.
     pub(super) fn owner(&mut self, id: u64) -> Option<Owner> {
         let place = self.known(id)?;
-        self.known.owners.get(place)?.unpack()
+        self.owners.as_ref()?.at(*self.known.owners.get(place)?)
     }
 
     /// Takes a connection that has ended, behind a whole dump: writes by how much its counters grew since they were
     /// last known, or all of their values.
     pub(super) fn closed(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> Ended {
         self.carry_over();
-        let Self { counters, words, next, next_index, .. } = self;
+        let Self { counters, words, next, next_index, owners, .. } = self;
         counter::read(counters, tcp, growth);
         let index = next_index.get_or_insert_with(|| next.index());
         let Some(place) = index.find(id, |place| next.is_at(place, id)) else { return Ended::Unseen };
@@ -231,7 +209,7 @@ impl Totals {
         if let Some(before) = next.values(place, *words) {
             counter::subtract(counters, before, growth);
         }
-        let owner = next.owners.get(place).copied().and_then(PackedOwner::unpack);
+        let owner = next.owners.get(place).and_then(|owner| owners.as_ref()?.at(*owner));
         owner.map_or(Ended::Unseen, Ended::Seen)
     }
 
@@ -323,6 +301,15 @@ impl Sockets {
         self.marks.push(mark);
     }
 
+    /// Makes room for some more sockets than `known` has: what grows piece by piece leaves holes in the heap.
+    fn reserve(&mut self, known: &Self) {
+        let room = |used: usize| used + used / 8;
+        self.ids.reserve(room(known.ids.len()));
+        self.marks.reserve(room(known.marks.len()));
+        self.words.reserve(room(known.words.len()));
+        self.owners.reserve(room(known.owners.len()));
+    }
+
     /// Takes all out; keeps the memory unless it is far more than `rows` need.
     fn clear(&mut self, rows: usize) {
         if self.ids.capacity() / 8 > rows {
@@ -341,5 +328,6 @@ fn values(all: &[u32], place: usize, words: usize) -> Option<&[u32]> {
 }
 
 mod counter;
+mod owners;
 #[cfg(test)]
 mod tests;

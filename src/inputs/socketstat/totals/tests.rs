@@ -243,16 +243,3 @@ fn connections_closed_before_the_first_gather_are_not_growth() {
     }
     assert_eq!(gather.closed(1, 9), None);
 }
-
-#[test]
-fn an_owner_takes_12_bytes() {
-    assert_eq!(size_of::<PackedOwner>(), 12);
-    for owner in [
-        Owner { uid: Some(0), cgroup: None },
-        Owner { uid: None, cgroup: Some(u64::MAX) },
-        Owner { uid: Some(1000), cgroup: Some(1 << 32 | 7) },
-    ] {
-        assert_eq!(PackedOwner::new(owner).unpack(), Some(owner));
-    }
-    assert_eq!(PackedOwner::new(Owner::default()).unpack(), None);
-}
