@@ -55,6 +55,11 @@ struct Found {
 }
 
 impl Gathered {
+    /// The name and the counters of each interface, in the order of their names.
+    pub fn counters(&self) -> impl Iterator<Item = (&[u8], &Counters)> {
+        self.interfaces().map(|(name, found)| (name, &found.counters))
+    }
+
     /// The interfaces, in the order of their names.
     fn interfaces(&self) -> impl Iterator<Item = (&[u8], &Found)> {
         self.interfaces.iter().map(|(name, found)| (name.as_slice(), found))
@@ -201,11 +206,12 @@ pub const fn runs(platform: Platform) -> &'static [&'static [&'static str]] {
 }
 
 /// Runs a program with arguments and hands on the lines that it prints.
-type Run<'a> = dyn FnMut(&'static str, &[&str], &mut dyn FnMut(Option<&[u8]>)) -> Result<(), RunFailure> + 'a;
+pub type Run<'a> =
+    dyn FnMut(&'static str, &[&str], &mut dyn FnMut(Option<&[u8]>)) -> Result<(), RunFailure> + 'a;
 
 /// Why a run gave nothing, in one line.
 #[derive(Debug)]
-struct RunFailure {
+pub struct RunFailure {
     text: String,
     /// Whether there is no time for a further run.
     last: bool,
@@ -215,6 +221,11 @@ impl From<String> for RunFailure {
     fn from(text: String) -> Self {
         Self { text, last: false }
     }
+}
+
+/// What the runs of netstat, and of ifconfig where names are cut, print on macOS.
+pub fn gather_macos(run: &mut Run<'_>) -> Gathered {
+    gather(Platform::MacOs, run)
 }
 
 fn gather(platform: Platform, run: &mut Run<'_>) -> Gathered {
