@@ -141,6 +141,39 @@ fn gather_of_recorded_hosts() {
     run(checks::gather, 400, &spoilt);
 }
 
+/// Values of sysfs that drivers give, and some that they do not.
+#[test]
+fn sysfs_of_values() {
+    let values: &'static [&str] = &[
+        "",
+        "\n",
+        "0\n",
+        "1\n",
+        " 1\n",
+        "1 \n",
+        "-1\n",
+        "+1",
+        "10000\n",
+        "4294967295\n",
+        "18446744073709551615\n",
+        "18446744073709551616\n",
+        "0x1003\n",
+        "0x9\n",
+        "0x",
+        "1003\n",
+        "up\n",
+        "down\n\n",
+        "full\n",
+        "two words\n",
+        "DEVTYPE=vlan\nIFINDEX=2\n",
+        "00:1b:21:aa:bb:cc\n",
+        "a\\\n",
+        "\u{85}ä=,\n",
+    ];
+    let inputs = vec(proptest::sample::select(values), 16).prop_map(|values| values.join("\0").into_bytes());
+    run(checks::sysfs, 400, &inputs);
+}
+
 /// Arguments that mean something, in any order.
 #[test]
 fn command_line_of_flags() {

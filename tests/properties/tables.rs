@@ -19,6 +19,11 @@ use telegraf_execd_network::inputs::socketstat::socket::{Device, Endpoint, Proto
 
 use crate::checks::selection::hexadecimal;
 
+/// Nothing is written into the project's directory.
+fn config() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+}
+
 fn lines(text: &str) -> impl Iterator<Item = Option<&[u8]>> {
     text.lines().map(|line| Some(line.as_bytes()))
 }
@@ -46,6 +51,8 @@ fn protocol_file(name: &str, text: &str) -> Vec<(String, i64)> {
 }
 
 proptest! {
+    #![proptest_config(config())]
+
     /// `/proc/net/snmp` and `/proc/net/netstat`: a line of names and one of values.
     #[test]
     fn pairs_of_lines(protocols in names(names(any::<i64>())), file in select(vec!["snmp", "netstat"])) {
@@ -145,6 +152,8 @@ fn proc_table(protocol: Protocol, text: &str, states: u32, each: &mut dyn FnMut(
 }
 
 proptest! {
+    #![proptest_config(config())]
+
     /// `/proc/net/tcp`, `udp`, `raw` and their IPv6 counterparts: the sockets in the states that are asked for, each once.
     #[test]
     fn inet_sockets(
@@ -285,6 +294,8 @@ fn bsd_end() -> impl Strategy<Value = (String, (String, String))> {
 }
 
 proptest! {
+    #![proptest_config(config())]
+
     /// `netstat -an`, with the sockets of another protocol between those that are asked for.
     #[test]
     fn netstat_sockets(
@@ -351,6 +362,8 @@ fn counter(column: &str) -> Option<Counter> {
 }
 
 proptest! {
+    #![proptest_config(config())]
+
     /// `netstat -i`: each interface's own row, between rows of its addresses, which are skipped.
     #[test]
     fn netstat_interfaces(
