@@ -43,7 +43,8 @@ impl Level {
 #[derive(Debug)]
 pub struct Logger {
     name: String,
-    threshold: Level,
+    /// `None`: nothing is written.
+    threshold: Option<Level>,
     repeats: HashMap<String, Repeat>,
 }
 
@@ -57,10 +58,10 @@ struct Repeat {
 }
 
 impl Logger {
-    /// A log whose lines contain `[name]`. Messages below the level `threshold` are not written.
+    /// A log whose lines contain `[name]`. Messages below the level `threshold` are not written; with `None`, no message is.
     #[must_use]
-    pub fn new(name: impl Into<String>, threshold: Level) -> Self {
-        Self { name: name.into(), threshold, repeats: HashMap::new() }
+    pub fn new(name: impl Into<String>, threshold: impl Into<Option<Level>>) -> Self {
+        Self { name: name.into(), threshold: threshold.into(), repeats: HashMap::new() }
     }
 
     /// The name of its input.
@@ -70,7 +71,7 @@ impl Logger {
 
     /// Writes a message now.
     pub fn say(&self, level: Level, text: &str) {
-        if level <= self.threshold {
+        if Some(level) <= self.threshold {
             write_line(&self.line(level, text));
         }
     }
@@ -78,7 +79,7 @@ impl Logger {
     /// Writes a message that may come up at each gather: the first time, and then every 60th time with the count.
     /// Messages with the same `key` are the same message, even if the numbers in their text differ.
     pub fn repeat(&mut self, level: Level, key: &str, text: &str) {
-        if level > self.threshold {
+        if Some(level) > self.threshold {
             return;
         }
         match self.counted(key) {

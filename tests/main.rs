@@ -10,6 +10,7 @@ mod support;
 // With recorded data, on any system.
 mod auto;
 mod cli;
+mod corpus;
 mod fixtures;
 mod man;
 #[cfg(all(target_os = "linux", target_endian = "little"))]

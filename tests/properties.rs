@@ -1,6 +1,8 @@
 //! Checks that must hold for any input, with proptest: random bytes, and files of the fixtures that are truncated, spliced
 //! and damaged. The fuzz targets run the same checks (`fuzz/run`).
 
+mod tables;
+
 use std::fs;
 use std::path::Path;
 
@@ -120,6 +122,129 @@ fn hold(check: checks::Check, files: Vec<Vec<u8>>, chosen: bool) {
     run(check, 400, &prop_oneof![4 => spoilt, 1 => made_up, 2 => text]);
 }
 
+/// Whole hosts: a configuration and its files.
+#[test]
+fn gather_of_recorded_hosts() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let hosts = fs::read_dir(root).expect("fixtures/ can be read").filter_map(|entry| {
+        let case = entry.expect("fixtures/ can be read").path();
+        let config = fs::read(case.join("plugin.conf")).ok().filter(|_| case.join("proc/net").is_dir())?;
+        let files = checks::gather::FILES.iter().map(|file| fs::read(case.join(file)).unwrap_or_default());
+        Some([config].into_iter().chain(files).collect::<Vec<_>>().join(&0))
+    });
+    let hosts: Vec<_> = hosts.collect();
+    assert!(hosts.len() > 20, "only {} hosts", hosts.len());
+    for host in &hosts {
+        checks::gather(host);
+    }
+    let spoilt = (proptest::sample::select(hosts), edits()).prop_map(|(host, edits)| spoil(host, &edits));
+    run(checks::gather, 400, &spoilt);
+}
+
+/// Values of sysfs that drivers give, and some that they do not.
+#[test]
+fn sysfs_of_values() {
+    let values: &'static [&str] = &[
+        "",
+        "\n",
+        "0\n",
+        "1\n",
+        " 1\n",
+        "1 \n",
+        "-1\n",
+        "+1",
+        "10000\n",
+        "4294967295\n",
+        "18446744073709551615\n",
+        "18446744073709551616\n",
+        "0x1003\n",
+        "0x9\n",
+        "0x",
+        "1003\n",
+        "up\n",
+        "down\n\n",
+        "full\n",
+        "two words\n",
+        "DEVTYPE=vlan\nIFINDEX=2\n",
+        "00:1b:21:aa:bb:cc\n",
+        "a\\\n",
+        "\u{85}ä=,\n",
+    ];
+    let inputs = vec(proptest::sample::select(values), 16).prop_map(|values| values.join("\0").into_bytes());
+    run(checks::sysfs, 400, &inputs);
+}
+
+/// Arguments that mean something, in any order.
+#[test]
+fn command_line_of_flags() {
+    let parts: &'static [&str] = &[
+        "--config",
+        "-config",
+        "--once",
+        "-once=true",
+        "-debug",
+        "--check",
+        "--poll-interval",
+        "-poll_interval=10s",
+        "1m",
+        "0s",
+        "x.toml",
+        "--influx-uint-support",
+        "-influx_uint_support=false",
+        "--poll_interval_disabled",
+        "--help",
+        "-h",
+        "--version",
+        "--sources",
+        "--sample-config",
+        "--",
+        "-",
+        "=",
+        "--once=maybe",
+    ];
+    let arguments =
+        vec(proptest::sample::select(parts), 0..6).prop_map(|parts| parts.join("\0").into_bytes());
+    run(checks::command_line, 2000, &arguments);
+}
+
+/// Lists of entries that mean something, and some that do not.
+#[test]
+fn selection_of_entries() {
+    let list = |entries: &'static [&'static str]| {
+        vec((any::<bool>(), proptest::sample::select(entries)), 0..4).prop_map(|entries| {
+            let entries =
+                entries.iter().map(|(not, entry)| format!("{}{entry}", if *not { "!" } else { "" }));
+            entries.collect::<Vec<_>>().join(",")
+        })
+    };
+    let ports = || list(&["1000", "1000-1300", "0-65535", "50007", "50000-50050", "7-1"]);
+    let addresses = || {
+        list(&[
+            "10.0.0.0/8",
+            "10.0.0.1",
+            "0.0.0.0/0",
+            "::/0",
+            "[::1]",
+            "fe80::/10",
+            "::ffff:10.0.0.0/104",
+            "127.0.0.1",
+            "/run/*",
+            "*.sock",
+            "@*",
+            "/run/{a,b}*",
+            "[!/]*",
+            "[",
+        ])
+    };
+    let states =
+        list(&["established", "all", "connected", "bucket", "Time-Wait", "listening", "UNCONN", "x"]);
+    let inputs = (any::<bool>(), [ports(), ports()], [addresses(), addresses()], states);
+    let inputs = inputs.prop_map(|(unix, [a, b], [c, d], e)| {
+        [&[u8::from(unix)][..], [a, b, c, d, e].join("\0").as_bytes()].concat()
+    });
+    run(checks::selection, 1000, &inputs);
+}
+
 /// Runs a check on inputs of one strategy.
 fn run(check: checks::Check, cases: u32, inputs: &impl Strategy<Value = Vec<u8>>) {
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(cases) });
@@ -192,8 +317,13 @@ properties! {
     netlink, true, |path| path.starts_with("netlink/") && path.contains('-');
     destroyed, true, |path| path.starts_with("netlink/") && path.contains('-');
     net_netlink, true, |path| path.starts_with("net-netlink/") && path.ends_with("bin");
+    cut_names, false, |path| path.starts_with("netstat-macos-");
     configuration, false, |path| path.ends_with("plugin.conf");
+    command_line, false, |path| path.ends_with("/args");
     globs, false, |path| path.ends_with("plugin.conf");
     values, false, |path| path.ends_with("plugin.conf");
+    selection, true, |path| path.starts_with("select-") && path.ends_with("plugin.conf");
+    sysfs, false, |path| path.contains("/sys/") && path.ends_with("/flags");
+    gather, false, |path| path.ends_with("plugin.conf");
     line_protocol, true, |path| path.ends_with("/expected.out");
 }

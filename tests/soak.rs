@@ -1,192 +1,110 @@
-//! Long runs: memory, descriptors and children stay constant, and no gather is lost or duplicated.
+//! Long runs: every value of every gather is what the test made, and memory, descriptors and children stay constant.
 //!
-//! There is always a short run. The long ones take minutes:
-//! `cargo test --release --test integration soak:: -- --ignored --nocapture`.
+//! `SOAK_SECONDS=600 cargo test --test integration soak:: -- --nocapture` lets each run that long, and prints what it saw;
+//! without it, a few seconds.
 
-use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
-use std::time::Instant;
+mod files;
+mod interfaces;
+mod sockets;
 
-use crate::support::execd::{Execd, NET, children, command, dir};
-use crate::support::namespace;
-use crate::support::needs::{needs, needs_sock_diag};
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::Linger;
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::support::execd::{Execd, children};
 
 /// The number of gathers after which all one-time allocations are done.
 const SETTLED: usize = 100;
+/// The least number of gathers.
+const LEAST: usize = 2 * SETTLED;
 
-/// Resources that must stay constant after [`SETTLED`] gathers.
-struct Steady {
-    memory: u64,
-    most: u64,
-    descriptors: usize,
+/// A run of gathers with one process.
+struct Soak {
+    plugin: Execd,
+    what: &'static str,
     begin: Instant,
+    length: Duration,
+    gathers: usize,
+    /// The timestamp of the last gather.
+    time: u64,
+    /// Resident memory after [`SETTLED`] gathers and the most since, in KiB, and the number of descriptors.
+    steady: Option<(u64, u64, usize)>,
 }
 
-impl Steady {
-    fn of(plugin: &Execd) -> Self {
-        let memory = plugin.memory("VmRSS");
-        Self { memory, most: memory, descriptors: plugin.descriptors(), begin: Instant::now() }
+impl Soak {
+    fn start(what: &'static str, plugin: Command) -> Self {
+        let seconds = std::env::var("SOAK_SECONDS").map_or(5, |seconds| seconds.parse().expect("a number"));
+        let length = Duration::from_secs(seconds);
+        let plugin = Execd::spawn(plugin);
+        Self { plugin, what, begin: Instant::now(), length, gathers: 0, time: 0, steady: None }
     }
 
-    fn check(&mut self, plugin: &Execd, gather: usize) {
-        self.most = self.most.max(plugin.memory("VmRSS"));
+    /// The number of the next gather, while there is time for one.
+    fn next(&mut self) -> Option<usize> {
+        if self.gathers.is_multiple_of(100) && self.gathers >= SETTLED {
+            self.check();
+        }
+        self.gathers += 1;
+        (self.gathers <= LEAST || self.begin.elapsed() < self.length).then_some(self.gathers)
+    }
+
+    fn check(&mut self) {
+        let (memory, descriptors) = (self.plugin.memory("VmRSS"), self.plugin.descriptors());
+        let (settled, most, before) = self.steady.unwrap_or((memory, memory, descriptors));
+        let most = most.max(memory);
         assert!(
-            self.most * 10 <= self.memory * 11,
-            "{} KiB at gather {gather}, {} KiB after {SETTLED}",
-            self.most,
-            self.memory
+            most * 10 <= settled * 11,
+            "{most} KiB at gather {}, {settled} KiB after {SETTLED}",
+            self.gathers
         );
-        assert_eq!(plugin.descriptors(), self.descriptors, "descriptors at gather {gather}");
-        assert_eq!(children(plugin.pid()), [0; 0], "children at gather {gather}");
+        assert_eq!(descriptors, before, "descriptors at gather {}", self.gathers);
+        assert_eq!(children(self.plugin.pid()), [0; 0], "children at gather {}", self.gathers);
+        self.steady = Some((settled, most, before));
     }
 
-    fn report(&self, what: &str) {
-        let Self { memory, most, descriptors, begin } = self;
-        println!(
-            "{what}: {:?}, resident {memory} KiB after {SETTLED} gathers, at most {most} KiB since, {descriptors} descriptors",
-            begin.elapsed()
-        );
-    }
-}
-
-/// The timestamp of a line.
-fn time(line: &str) -> u64 {
-    line.rsplit(' ').next().and_then(|time| time.parse().ok()).expect("a time")
-}
-
-/// `inputs.net` with this host's own /proc and all its metrics.
-fn net(gathers: usize) {
-    let dir = dir();
-    let mut plugin = command(dir.path(), "[[inputs.net]]\n  interfaces = [\"*\"]\n");
-    plugin.env_remove("HOST_PROC").env_remove("HOST_SYS");
-    let mut plugin = Execd::spawn(plugin);
-    let mut times = BTreeSet::new();
-    let mut steady: Option<Steady> = None;
-    for gather in 1..=gathers {
-        plugin.send(b"\n");
-        let mut of_gather = BTreeSet::new();
-        let mut loopbacks = 0;
+    /// The lines of a gather, without their timestamp, up to the one that starts with `end`. Each section has one timestamp,
+    /// and no section that of another gather.
+    fn gather(&mut self, end: &str) -> Vec<String> {
+        self.plugin.send(b"\n");
+        let (mut lines, mut times) = (Vec::new(), BTreeMap::new());
         loop {
-            let line = plugin.line();
-            of_gather.insert(time(&line));
-            loopbacks += usize::from(line.starts_with("net,interface=lo "));
-            // The last line of each gather.
-            if line.starts_with("net,interface=all ") {
+            let line = self.plugin.line();
+            let (line, time) = line.rsplit_once(' ').expect("a timestamp");
+            let time: u64 = time.parse().expect("a timestamp");
+            let name = line.split([',', ' ']).next().expect("a name").to_owned();
+            assert_eq!(*times.entry(name).or_insert(time), time, "gather {}: {line}", self.gathers);
+            lines.push(line.to_owned());
+            if line.starts_with(end) {
                 break;
             }
         }
-        assert_eq!(
-            (of_gather.len(), loopbacks),
-            (1, 1),
-            "gather {gather}: one time, and each interface once"
+        let earliest = *times.values().min().expect("a line");
+        assert!(earliest > self.time, "gather {}: {earliest} is not after {}", self.gathers, self.time);
+        self.time = *times.values().max().expect("a line");
+        lines
+    }
+
+    fn end(self) {
+        let (gathers, elapsed) = (self.gathers - 1, self.begin.elapsed().as_secs());
+        let (settled, most, descriptors) = self.steady.expect("enough gathers");
+        println!(
+            "{}: {gathers} gathers in {elapsed} s, resident {settled} KiB after {SETTLED}, at most {most} KiB since, \
+             {descriptors} descriptors",
+            self.what
         );
-        times.extend(of_gather);
-        match &mut steady {
-            Some(steady) if gather % 100 == 0 => steady.check(&plugin, gather),
-            Some(_) => {}
-            None => steady = (gather == SETTLED).then(|| Steady::of(&plugin)),
-        }
-    }
-    assert_eq!(times.len(), gathers, "gathers with a time of their own");
-    steady.expect("enough gathers").report(&format!("{gathers} gathers of net"));
-    let (status, rest, stderr) = plugin.eof();
-    assert_eq!(status.code(), Some(0));
-    assert!(rest.is_empty() && stderr.is_empty(), "{rest:#?} {stderr:#?}");
-}
-
-/// Sockets that are opened and closed. ss lists two per TCP connection and one per UDP socket.
-#[derive(Default)]
-struct Population {
-    tcp: Vec<(TcpStream, TcpStream)>,
-    udp: Vec<UdpSocket>,
-}
-
-impl Population {
-    fn resize(&mut self, listener: &TcpListener, size: usize) {
-        let address = listener.local_addr().expect("its address");
-        while self.tcp.len() < size {
-            let client = TcpStream::connect(address).expect("a connection");
-            // Closed with a reset, so that no socket remains in another state.
-            setsockopt(&client, Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 }).expect("an option");
-            self.tcp.push((client, listener.accept().expect("the other end").0));
-        }
-        while self.udp.len() < size {
-            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
-            socket.connect((Ipv4Addr::LOCALHOST, 9)).expect("it connects");
-            self.udp.push(socket);
-        }
-        self.tcp.truncate(size);
-        self.udp.truncate(size);
+        let (status, rest, stderr) = self.plugin.eof();
+        assert_eq!(status.code(), Some(0));
+        assert!(rest.is_empty() && stderr.is_empty(), "{rest:#?} {stderr:#?}");
     }
 }
 
-/// `inputs.socketstat` with netlink and with ss, which must agree, while sockets are opened and closed between gathers.
-fn sockets(gathers: usize) {
-    let dir = dir();
-    let section = |source: &str| {
-        format!(
-            "[[inputs.socketstat]]\n  name_override = \"{source}\"\n  source = \"{source}\"\n  timeout = \"60s\"\n"
-        )
-    };
-    let config = section("netlink") + &section("ss") + NET;
-    let mut plugin = command(dir.path(), &config);
-    plugin.env("PATH", std::env::var_os("PATH").expect("PATH is set"));
-    let mut plugin = Execd::spawn(plugin);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
-    let mut population = Population::default();
-    let mut times = [BTreeSet::new(), BTreeSet::new()];
-    let mut steady: Option<Steady> = None;
-    for gather in 1..=gathers {
-        // Up and down in steps of 7. The maximum is reached within the first hundred gathers.
-        let size = (gather * 7 + gather / 40) % 60;
-        population.resize(&listener, size);
-        let lines = plugin.gather();
-        for (source, times) in ["netlink,", "ss,"].into_iter().zip(&mut times) {
-            let of_source: Vec<_> = lines.iter().filter(|line| line.starts_with(source)).collect();
-            let tcp = of_source.iter().filter(|line| line.contains(",proto=tcp,")).count();
-            assert_eq!((tcp, of_source.len() - tcp), (2 * size, size), "gather {gather} of {source}");
-            let different: BTreeSet<_> = of_source.iter().map(|line| time(line)).collect();
-            assert_eq!(different.len(), usize::from(size > 0), "gather {gather} of {source} has one time");
-            times.extend(different);
-        }
-        match &mut steady {
-            Some(steady) if gather % 100 == 0 => steady.check(&plugin, gather),
-            Some(_) => {}
-            None => steady = (gather == SETTLED).then(|| Steady::of(&plugin)),
-        }
-    }
-    let empty = (1..=gathers).filter(|gather| (gather * 7 + gather / 40) % 60 == 0).count();
-    assert!(times.iter().all(|times| times.len() == gathers - empty), "gathers with a time of their own");
-    steady.expect("enough gathers").report(&format!("{gathers} gathers of sockets"));
-    let (status, rest, stderr) = plugin.eof();
-    assert_eq!(status.code(), Some(0));
-    assert!(rest.is_empty() && stderr.is_empty(), "{rest:#?} {stderr:#?}");
+/// The whole number of a field, if the line has it.
+fn known(line: &str, field: &str) -> Option<u64> {
+    let fields = line.split_once(' ').expect("fields").1;
+    let value = fields.split(',').find_map(|other| other.strip_prefix(field)?.strip_prefix('='))?;
+    Some(value.strip_suffix('i')?.parse().expect("a number"))
 }
 
-#[test]
-fn some_gathers_of_net() {
-    net(2_000);
-}
-
-#[test]
-fn some_gathers_of_sockets() {
-    if needs(&["ss"]) && needs_sock_diag() && namespace::enter() {
-        sockets(300);
-    }
-}
-
-#[test]
-#[ignore = "takes more than a minute"]
-fn many_gathers_of_net() {
-    net(100_000);
-}
-
-#[test]
-#[ignore = "takes several minutes"]
-fn many_gathers_of_sockets() {
-    if needs(&["ss"]) && needs_sock_diag() && namespace::enter() {
-        sockets(20_000);
-    }
+fn value(line: &str, field: &str) -> u64 {
+    known(line, field).unwrap_or_else(|| panic!("{field} in {line}"))
 }

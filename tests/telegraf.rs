@@ -11,13 +11,17 @@ use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::execd::dir;
+use crate::checks::influx;
+use crate::corpus;
+use crate::support::execd::{dir, fixture};
 use crate::support::links::Links;
 use crate::support::telegraf::{Telegraf, complaints, telegraf_in_own_network};
 use crate::support::{fake, hanging_pids, hanging_ss, plugin, running, wait_until, write};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, SockaddrIn, connect, socket};
 use nix::unistd::Pid;
+use telegraf_execd_network::line_protocol::{self, Unsigned};
+use telegraf_execd_network::metric::Value;
 
 /// A line without its timestamp and with sorted fields. No field in these tests contains a space or a comma.
 fn series(line: &str) -> (String, Vec<String>) {
@@ -304,4 +308,120 @@ fn totals_of_groups_grow_by_the_transferred_bytes() {
     let pids = [telegraf.plugin()];
     let log = telegraf.stop(&pids);
     assert!(complaints(&log).is_empty(), "{:#?}", complaints(&log));
+}
+
+/// Metrics in an order of their own.
+fn sorted(mut metrics: Vec<influx::Metric>) -> Vec<influx::Metric> {
+    for metric in &mut metrics {
+        metric.fields.sort_by(|one, other| one.0.cmp(&other.0));
+    }
+    metrics.sort_by_key(|metric| format!("{metric:?}"));
+    metrics
+}
+
+/// Counters up to 2^64 - 1, as signed and as unsigned integers: what Telegraf has then.
+#[test]
+fn both_ways_of_writing_unsigned_numbers_arrive() {
+    let Some(telegraf) = telegraf_in_own_network() else { return };
+    let host = fixture("net-big-counters");
+    let dir = dir();
+    let config = host.join("plugin.conf").display().to_string();
+    let plugin = assert_cmd::cargo::cargo_bin!("telegraf-execd-network").display();
+    let section = |flag: &str, name: &str| {
+        format!(
+            "[[inputs.execd]]\n  command = [\"{plugin}\", \"--config\", \"{config}\"{flag}]\n  signal = \"STDIN\"\n  \
+             data_format = \"influx\"\n  name_override = \"{name}\"\n  \
+             environment = [\"HOST_PROC={0}/proc\", \"HOST_SYS={0}/sys\"]\n",
+            host.display()
+        )
+    };
+    let inputs = section("", "signed") + &section(", \"--influx-uint-support\"", "unsigned");
+    let telegraf = Telegraf::with_output(&telegraf, dir, "  influx_uint_support = true", &inputs);
+    wait_until("metrics of both arrive", || {
+        let metrics = telegraf.metrics();
+        ["signed,", "unsigned,"].iter().all(|name| metrics.iter().any(|line| line.starts_with(name)))
+    });
+    let metrics = telegraf.metrics();
+    let log = telegraf.stop(&[]);
+    assert!(complaints(&log).is_empty(), "{:#?}", complaints(&log));
+    let big = u64::MAX;
+    let half = 1_u64 << 63;
+    for (name, letter, [bytes_sent, bytes_recv, packets_recv, err_in]) in
+        [("signed", 'i', [half - 1; 4]), ("unsigned", 'u', [big, half, big, half - 1])]
+    {
+        let found: Vec<_> = metrics.iter().filter(|line| line.starts_with(&format!("{name},"))).collect();
+        for line in &found {
+            let (tags, fields) = series(line);
+            assert_eq!(tags, format!("{name},interface=eth0"));
+            let expected = [
+                format!("bytes_recv={bytes_recv}{letter}"),
+                format!("bytes_sent={bytes_sent}{letter}"),
+                format!("drop_in=1{letter}"),
+                format!("drop_out=0{letter}"),
+                format!("err_in={err_in}{letter}"),
+                format!("err_out=0{letter}"),
+                format!("packets_recv={packets_recv}{letter}"),
+                format!("packets_sent=2{letter}"),
+                String::from("speed=-1i"),
+            ];
+            assert_eq!(fields, expected);
+        }
+        assert!(!found.is_empty(), "{metrics:#?}");
+    }
+}
+
+/// The cases of line-protocol-corpus, each with unsigned numbers too, in both ways of writing them.
+#[test]
+fn the_corpus_arrives_in_both_ways() {
+    let Some(telegraf) = telegraf_in_own_network() else { return };
+    let numbers = [0, 1, (1 << 63) - 1, 1 << 63, u64::MAX];
+    let cases = corpus::cases();
+    for unsigned in [Unsigned::Clamped, Unsigned::Native] {
+        let (mut lines, mut expected) = (Vec::new(), Vec::new());
+        for (case, number) in cases.iter().zip(numbers.into_iter().cycle()) {
+            let mut fields = vec![("an unsigned, number", Value::Unsigned(number))];
+            fields.extend(case.fields());
+            line_protocol::measurement(&mut lines, case.name.as_bytes());
+            for (key, value) in &case.tags {
+                line_protocol::tag(&mut lines, key.as_bytes(), value.as_bytes());
+            }
+            for ((key, value), separator) in
+                fields.iter().zip([b' '].into_iter().chain(std::iter::repeat(b',')))
+            {
+                lines.push(separator);
+                line_protocol::field(&mut lines, key.as_bytes(), *value, unsigned);
+            }
+            line_protocol::timestamp(&mut lines, case.time.into());
+            let value = |value: &Value<'_>| match *value {
+                Value::Unsigned(number) if unsigned == Unsigned::Native => influx::Value::Unsigned(number),
+                Value::Unsigned(number) => influx::Value::Signed(i64::try_from(number).unwrap_or(i64::MAX)),
+                Value::Signed(number) => influx::Value::Signed(number),
+                Value::Text(text) => influx::Value::Text(String::from_utf8_lossy(text).replace('\n', "\\n")),
+            };
+            expected.push(influx::Metric {
+                name: case.name.clone(),
+                tags: case.tags.iter().filter(|(_, value)| !value.is_empty()).cloned().collect(),
+                fields: fields.iter().map(|(key, field)| ((*key).to_owned(), value(field))).collect(),
+                time: case.time,
+            });
+        }
+        let dir = dir();
+        fs::write(dir.path().join("lines"), lines).expect("it can be written");
+        let script =
+            format!("read -r line; /bin/cat '{}'; /bin/cat > /dev/null", dir.path().join("lines").display());
+        let section = format!(
+            "[[inputs.execd]]\n  command = [\"/bin/sh\", \"-c\", \"{script}\"]\n  signal = \"STDIN\"\n  \
+             data_format = \"influx\"\n"
+        );
+        let running = Telegraf::with_output(&telegraf, dir, "  influx_uint_support = true", &section);
+        wait_until("every case arrives", || running.metrics().len() >= expected.len());
+        let arrived: String = running.metrics().iter().flat_map(|line| [line, "\n"]).collect();
+        let log = running.stop(&[]);
+        assert!(complaints(&log).is_empty(), "{log}");
+        let arrived = sorted(influx::read(arrived.as_bytes()).expect("line protocol"));
+        for (arrived, expected) in arrived.iter().zip(&sorted(expected.clone())) {
+            assert_eq!(arrived, expected);
+        }
+        assert_eq!((arrived.len(), expected.len()), (115, 115));
+    }
 }

@@ -7,15 +7,25 @@
 #![allow(clippy::missing_panics_doc, reason = "a check fails with a panic")]
 
 mod encoder;
+pub mod gather;
+mod glob;
+mod host;
 pub mod influx;
 mod netlink;
+pub mod selection;
 mod written;
 
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+
+use telegraf_execd_network::cli::{self, Action};
 use telegraf_execd_network::config::duration::GoDuration;
 use telegraf_execd_network::config::{self, env};
 use telegraf_execd_network::filter::glob::Globs;
 use telegraf_execd_network::host::Host;
 use telegraf_execd_network::inputs::net::dev::Devices;
+use telegraf_execd_network::inputs::net::netstat;
 use telegraf_execd_network::inputs::net::netstat::table::Table as NetTable;
 use telegraf_execd_network::inputs::net::protocols::{FILES, ProtocolCounters, ProtocolTable};
 use telegraf_execd_network::inputs::socketstat::netstat::table::NetstatTable;
@@ -24,12 +34,15 @@ use telegraf_execd_network::inputs::socketstat::socket::Protocol;
 use telegraf_execd_network::inputs::socketstat::ss::table::SsTable;
 use telegraf_execd_network::inputs::socketstat::state::listed;
 use telegraf_execd_network::inputs::{self, Environment};
+use telegraf_execd_network::line_protocol::Unsigned;
 use telegraf_execd_network::lines::Lines;
 use telegraf_execd_network::quote::quote;
 use written::Written;
 
 pub use encoder::line_protocol;
+pub use gather::{gather, sysfs};
 pub use netlink::{destroyed, net_netlink, netlink};
+pub use selection::selection;
 
 /// A check with the name of its fuzz target.
 pub type Check = fn(&[u8]);
@@ -45,9 +58,14 @@ pub const ALL: &[(&str, Check)] = &[
     ("netlink", netlink),
     ("destroyed", destroyed),
     ("net_netlink", net_netlink),
+    ("cut_names", cut_names),
     ("configuration", configuration),
+    ("command_line", command_line),
     ("globs", globs),
     ("values", values),
+    ("selection", selection),
+    ("sysfs", sysfs),
+    ("gather", gather),
     ("line_protocol", line_protocol),
 ];
 
@@ -116,6 +134,35 @@ pub fn net_netstat(data: &[u8]) {
     written.check();
 }
 
+/// Names that macOS cuts: what netstat prints of all interfaces, what `ifconfig -l` prints, and what netstat prints of one
+/// interface after the other, with NUL between them.
+pub fn cut_names(data: &[u8]) {
+    let mut answers = data.split(|byte| *byte == 0);
+    let mut asked = Vec::new();
+    let gathered = netstat::gather_macos(&mut |program, arguments, each| {
+        asked.push(format!("{program} {}", arguments.join(" ")));
+        let Some(answer) = answers.next() else { return Err(String::from("no answer").into()) };
+        lines(answer, 512, each);
+        Ok(())
+    });
+    let listed = data.split(|byte| *byte == 0).nth(1).unwrap_or_default();
+    let listed: BTreeSet<&[u8]> = listed.split(u8::is_ascii_whitespace).collect();
+    let mut known = BTreeSet::new();
+    let mut table = NetTable::default();
+    lines(data.split(|byte| *byte == 0).next().unwrap_or_default(), 512, &mut |line| table.line(line));
+    if let Ok(links) = table.finish() {
+        known.extend(links.rows.iter().map(|row| row.name().to_vec()));
+    }
+    let mut written = Written::default();
+    for (name, counters) in gathered.counters() {
+        assert!(listed.contains(name) || known.contains(name), "nothing is called {:?}", quote(name));
+        written.interface(name, counters);
+    }
+    assert!(asked.len() <= 2 + listed.len(), "each interface is asked for once: {asked:?}");
+    assert!(gathered.errors.iter().all(|error| !error.contains('\n')), "{:?}", gathered.errors);
+    written.check();
+}
+
 /// `/proc/net/dev`.
 pub fn proc_dev(data: &[u8]) {
     let mut devices = Devices::default();
@@ -173,6 +220,41 @@ pub fn configuration(data: &[u8]) {
     }
 }
 
+/// The arguments of the command line, with NUL between them. What is taken means the same in the spelling of plugins in Go.
+pub fn command_line(data: &[u8]) {
+    let arguments = data.split(|byte| *byte == 0).map(|argument| OsStr::from_bytes(argument).to_owned());
+    let parse = |arguments: Vec<OsString>| cli::parse(arguments, "sample", "version");
+    let action = match parse(arguments.collect()) {
+        Ok(action) => action,
+        Err(error) => return assert!(error.to_string().ends_with(" (see --help)"), "{error}"),
+    };
+    let (run, check) = match &action {
+        Action::Print(text) => return assert!(["sample", "version", cli::HELP].contains(text)),
+        Action::Sources => return,
+        Action::Run(run) => (run, false),
+        Action::Check(run) => (run, true),
+    };
+    assert!(run.poll_interval.is_none_or(|interval| !interval.is_zero()), "a timer without an interval");
+    for dashes in ["--", "-"] {
+        let flag = |name: &str| {
+            OsString::from(dashes.to_owned() + &name.replace('-', if dashes == "-" { "_" } else { "-" }))
+        };
+        let mut again = Vec::new();
+        if let Some(config) = &run.config {
+            again.extend([flag("config"), config.clone().into()]);
+        }
+        if let Some(interval) = run.poll_interval {
+            again.extend([flag("poll-interval"), format!("{}ns", interval.as_nanos()).into()]);
+        }
+        let switches = [("once", run.once), ("debug", run.debug), ("check", check)];
+        again.extend(switches.iter().filter(|(_, on)| *on).map(|(name, _)| flag(name)));
+        if run.unsigned == Unsigned::Native {
+            again.push(flag("influx-uint-support"));
+        }
+        assert_eq!(parse(again.clone()).ok().as_ref(), Some(&action), "{again:?}");
+    }
+}
+
 /// The environment for these checks.
 fn variable(name: &str) -> Option<String> {
     (name.len() < 3).then(|| format!("<{name}>"))
@@ -186,8 +268,9 @@ pub fn globs(data: &[u8]) {
     let mut patterns: Vec<String> = parts.map(str::to_owned).collect();
     let subject = patterns.pop().unwrap_or_default();
     if let Ok(Some(globs)) = Globs::compile(&patterns, separators) {
-        // Only checks that matching ends.
-        std::hint::black_box(globs.matches(&subject));
+        let wildcards = glob::has_wildcards(&patterns, separators);
+        let expected = patterns.iter().any(|entry| glob::matches(entry, wildcards, separators, &subject));
+        assert_eq!(globs.matches(&subject), expected, "{patterns:?} {separators:?} {subject:?}");
     }
     // A glob with every character escaped matches only the text itself.
     let escaped: String = subject.chars().flat_map(|c| ['\\', c]).collect();

@@ -11,11 +11,11 @@ use telegraf_execd_network::inputs::socketstat::socket::{Protocol, TcpInfo};
 use telegraf_execd_network::inputs::socketstat::source::{Query, Source};
 use telegraf_execd_network::netlink::channel::{Channel, Events};
 use telegraf_execd_network::netlink::dump::{Dumper, SharedDumper};
-use telegraf_execd_network::netlink::ethtool;
 use telegraf_execd_network::netlink::link_table::LinkTable;
 use telegraf_execd_network::netlink::links::{self, Link};
 use telegraf_execd_network::netlink::message::{Messages, number};
 use telegraf_execd_network::netlink::stats::{self, Statistics};
+use telegraf_execd_network::netlink::{ethtool, genl};
 
 use super::pick;
 use super::written::Written;
@@ -70,6 +70,45 @@ fn bytes(datagrams: &[u8], sequence: u32, at_once: bool) -> Bytes {
     Bytes { rest, port, at_once }
 }
 
+/// A channel that answers each request with the same bytes.
+#[derive(Clone)]
+struct Answers {
+    bytes: Vec<u8>,
+    answer: Bytes,
+}
+
+impl Channel for Answers {
+    fn port(&self) -> u32 {
+        self.answer.port
+    }
+
+    fn send(&mut self, request: &[u8]) -> Result<(), Errno> {
+        let sequence = number(request, 8).unwrap_or_default();
+        self.answer = bytes(&self.bytes, sequence, self.answer.at_once);
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize, Errno> {
+        self.answer.receive(buffer, deadline)
+    }
+}
+
+/// A kernel that answers each request with these bytes.
+pub fn answering(datagrams: &[u8]) -> SharedDumper {
+    let channel =
+        Answers { bytes: datagrams.to_vec(), answer: bytes(datagrams, 0, datagrams.len().is_multiple_of(2)) };
+    SharedDumper::new(Dumper::with_channel(Box::new(move || {
+        Ok(Box::new(channel.clone()) as Box<dyn Channel>)
+    })))
+}
+
+/// The devices of such a kernel, which then reports the same devices as changed.
+pub fn answered_links(datagrams: &[u8]) -> LinkTable {
+    let events = bytes(datagrams, 0, true);
+    let subscribe = move || Ok(Box::new(events.clone()) as Box<dyn Events>);
+    LinkTable::with_events(answering(datagrams), Box::new(subscribe))
+}
+
 fn dumper(bytes: Bytes) -> SharedDumper {
     SharedDumper::new(Dumper::with_channel(Box::new(move || Ok(Box::new(bytes.clone()) as Box<dyn Channel>))))
 }
@@ -92,7 +131,7 @@ pub fn netlink(data: &[u8]) {
 
 /// Network devices: the first byte chooses what is asked for and how the bytes are cut into datagrams.
 pub fn net_netlink(data: &[u8]) {
-    let Some((question, first, datagrams)) = pick(&[0, 1, 2, 3, 4], data) else { return };
+    let Some((question, first, datagrams)) = pick(&[0, 1, 2, 3, 4, 5], data) else { return };
     let bytes = bytes(datagrams, 1, first < 128);
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut written = Written::default();
@@ -110,6 +149,7 @@ pub fn net_netlink(data: &[u8]) {
             let family = number(datagrams, 4).unwrap_or_default();
             ethtool::list(&dumper(bytes), family, deadline, &mut |_, _| {}).map(|()| false)
         }
+        4 => genl::family(&dumper(bytes), ethtool::FAMILY, deadline).map(|_| false),
         _ => {
             // The list is what comes up to its end, and the events are the same messages once more.
             let events = bytes.clone();

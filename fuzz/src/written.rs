@@ -23,13 +23,16 @@ pub const TIME: i64 = 1_600_000_000_123_456_789;
 #[derive(Default)]
 pub struct Written {
     output: Vec<u8>,
+    /// The same metrics with unsigned numbers as signed ones.
+    clamped: Vec<u8>,
     expected: Vec<influx::Metric>,
 }
 
 impl Written {
     /// Writes a metric with the options of its section.
     pub fn metric(&mut self, global: &Global, metric: &Metric<'_>) {
-        self.output.extend(encoded(global, metric));
+        self.output.extend(encoded(global, metric, Unsigned::Native));
+        self.clamped.extend(encoded(global, metric, Unsigned::Clamped));
     }
 
     /// Writes a metric and expects it in the output, except for what line protocol cannot represent.
@@ -85,24 +88,39 @@ impl Written {
     }
 
     /// Parses the output and compares it.
-    pub fn check(self) {
-        match influx::read(&self.output) {
-            Ok(read) => assert_eq!(read, self.expected),
-            Err(_) if self.output.is_empty() && self.expected.is_empty() => {}
-            Err(fault) => panic!("{fault}"),
+    pub fn check(mut self) {
+        compare(&self.output, &self.expected);
+        clamp(&mut self.expected);
+        compare(&self.clamped, &self.expected);
+    }
+}
+
+fn compare(output: &[u8], expected: &[influx::Metric]) {
+    match influx::read(output) {
+        Ok(read) => assert_eq!(read, expected),
+        Err(_) if output.is_empty() && expected.is_empty() => {}
+        Err(fault) => panic!("{fault}"),
+    }
+}
+
+/// What is left of unsigned numbers where they are written as signed ones: all up to 9223372036854775807.
+pub fn clamp(metrics: &mut [influx::Metric]) {
+    for (_, value) in metrics.iter_mut().flat_map(|metric| &mut metric.fields) {
+        if let influx::Value::Unsigned(number) = *value {
+            *value = influx::Value::Signed(i64::try_from(number).unwrap_or(i64::MAX));
         }
     }
 }
 
 /// The line of one metric, or nothing if it has none.
-pub fn encoded(global: &Global, metric: &Metric<'_>) -> Vec<u8> {
+pub fn encoded(global: &Global, metric: &Metric<'_>, unsigned: Unsigned) -> Vec<u8> {
     thread_local! {
         static OUTPUT: RefCell<Output> = RefCell::new(Output::new(File::open("/dev/null").expect("/dev/null").into()));
     }
     OUTPUT.with_borrow_mut(|output| {
         let mut log = Logger::new("check", Level::Error);
         let now = UNIX_EPOCH + Duration::from_nanos(TIME.unsigned_abs());
-        Accumulator::new(global, &mut log, output, Unsigned::Native, now).add(metric);
+        Accumulator::new(global, &mut log, output, unsigned, now).add(metric);
         std::mem::take(output.buffer())
     })
 }

@@ -92,6 +92,11 @@ impl Telegraf {
 
     /// Starts Telegraf with only the sections `inputs`.
     pub fn with_inputs(telegraf: &Path, dir: TempDir, inputs: &str) -> Self {
+        Self::with_output(telegraf, dir, "", inputs)
+    }
+
+    /// Starts Telegraf with further options of its output, and only the sections `inputs`.
+    pub fn with_output(telegraf: &Path, dir: TempDir, output: &str, inputs: &str) -> Self {
         let path = dir.path().display();
         let config = format!(
             r#"[agent]
@@ -102,6 +107,7 @@ impl Telegraf {
 [[outputs.file]]
   files = ["{path}/metrics"]
   data_format = "influx"
+{output}
 {inputs}"#
         );
         let config = write(dir.path(), "telegraf.conf", &config);

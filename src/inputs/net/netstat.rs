@@ -55,6 +55,11 @@ struct Properties {
 }
 
 impl Gathered {
+    /// The name and the counters of each interface, in the order of their names.
+    pub fn counters(&self) -> impl Iterator<Item = (&[u8], &Counters)> {
+        self.interfaces().map(|(name, found)| (name, &found.counters))
+    }
+
     /// The interfaces, in the order of their names.
     fn interfaces(&self) -> impl Iterator<Item = (&[u8], &Properties)> {
         self.interfaces.iter().map(|(name, properties)| (name.as_slice(), properties))
@@ -200,11 +205,12 @@ pub const fn runs(platform: Platform) -> &'static [&'static [&'static str]] {
 }
 
 /// Runs a program with arguments and hands on the lines that it prints.
-type Run<'a> = dyn FnMut(&'static str, &[&str], &mut dyn FnMut(Option<&[u8]>)) -> Result<(), RunFailure> + 'a;
+pub type Run<'a> =
+    dyn FnMut(&'static str, &[&str], &mut dyn FnMut(Option<&[u8]>)) -> Result<(), RunFailure> + 'a;
 
 /// Why a run failed, in one line.
 #[derive(Debug)]
-struct RunFailure {
+pub struct RunFailure {
     text: String,
     /// Whether no time is left for another run.
     last: bool,
@@ -214,6 +220,11 @@ impl From<String> for RunFailure {
     fn from(text: String) -> Self {
         Self { text, last: false }
     }
+}
+
+/// What the runs of netstat, and of ifconfig where names are cut, print on macOS.
+pub fn gather_macos(run: &mut Run<'_>) -> Gathered {
+    gather(Platform::MacOs, run)
 }
 
 fn gather(platform: Platform, run: &mut Run<'_>) -> Gathered {
