@@ -90,8 +90,8 @@ struct Mark {
     missed: u8,
 }
 
-/// An owner in 12 bytes: the user id, and the halves of the cgroup's number. The kernel uses neither of the values that stand
-/// for none.
+/// An owner in 12 bytes: the user id, and the halves of the cgroup's number. The kernel uses neither of the values that
+/// stand for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct PackedOwner([u32; 3]);
 
@@ -118,7 +118,8 @@ impl PackedOwner {
 }
 
 impl Totals {
-    /// Creates totals of `fields`, of which the first are `field::CONTRACT`. Without fields, sockets are only distinguished.
+    /// Creates totals of `fields`, of which the first are `field::CONTRACT`. Without fields, sockets are only
+    /// distinguished.
     pub(super) fn new(fields: impl Iterator<Item = &'static Field>, owned: bool, ends: bool) -> Self {
         let mut words = 0;
         let counters = fields.map(|field| {
