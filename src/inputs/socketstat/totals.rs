@@ -90,8 +90,8 @@ struct Mark {
     missed: u8,
 }
 
-/// An owner in 12 bytes: the user id, and the halves of the cgroup's number. The kernel uses neither of the values that
-/// stand for none.
+/// An owner in 12 bytes: the user id, and the halves of the cgroup's number. The kernel uses neither of the values that stand
+/// for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct PackedOwner([u32; 3]);
 
