@@ -36,8 +36,8 @@ impl<'a> Accumulator<'a> {
         Self { writer: MetricWriter::new(global, unsigned, now), log, output, failed: false }
     }
 
-    /// Adds a metric, whose tags must be sorted by key. The section's options may change or drop it. A table that is
-    /// too large takes no more.
+    /// Adds a metric, whose tags must be sorted by key. The section's options may change or drop it. Does nothing if
+    /// the table is too large.
     pub fn add(&mut self, metric: &Metric<'_>) {
         if !self.is_full() {
             self.writer.write(self.output.buffer(), metric);

@@ -12,7 +12,7 @@ use crate::quote::{cut, printable};
 
 /// The longest log line, in bytes, with its newline.
 const LONGEST_LINE: usize = 999;
-/// A message that comes up at each gather is logged the first time and then every so many times.
+/// A message that occurs in each gather is logged the first time, and then every so many gathers.
 const REPEAT: u64 = 60;
 
 /// The level of a message, from the most to the least severe.

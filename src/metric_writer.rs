@@ -1,4 +1,4 @@
-//! A metric becomes a line: selected and named as Telegraf's global options say, then encoded.
+//! Turns a metric into a line: applies Telegraf's global options, then encodes it.
 //!
 //! The order is that of Telegraf's `RunningInput.MakeMetric` (`models/running_input.go`).
 

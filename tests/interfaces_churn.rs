@@ -1,7 +1,7 @@
-//! Interfaces that come, change and go all the time, while one process gathers: never a row under a wrong name.
+//! Interfaces are created, changed and removed all the time while one process gathers: no row ever has a wrong name.
 //!
-//! Each pair of devices sends one packet of a length of its own, so that its counters tell which pair it is; and indexes are
-//! given again at once, so that the kernel's answers speak of one device and then of another under the same index.
+//! Each pair of devices sends one packet of a different length, so that its counters identify the pair. Indexes are reused at
+//! once, so that the kernel's answers are about one device and then about another with the same index.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -81,7 +81,7 @@ impl Pair {
         Ok(Self { number, index })
     }
 
-    /// What comes in the middle of its life.
+    /// Changes the pair once.
     fn change(&self, links: &mut Links, elsewhere: u32) -> Result<(), Errno> {
         let Self { number, index } = *self;
         match number % 5 {
@@ -102,7 +102,7 @@ impl Pair {
     }
 }
 
-/// Makes, changes and deletes pairs until it is told to stop.
+/// Creates, changes and deletes pairs until `stop` is set.
 fn churn(thread: u32, elsewhere: u32, next: &AtomicU32, stop: &AtomicBool) -> Result<(), Errno> {
     let mut links = Links::open();
     let mut pairs = VecDeque::new();
@@ -126,7 +126,7 @@ fn churn(thread: u32, elsewhere: u32, next: &AtomicU32, stop: &AtomicBool) -> Re
     Ok(())
 }
 
-/// The counters that tell which device it is, of every interface: what it has sent and received.
+/// The counters that identify each interface: sent and received bytes.
 type Table = BTreeMap<String, [u64; 2]>;
 
 fn proc_net_dev() -> Table {
@@ -181,7 +181,7 @@ fn check(before: &Table, gathered: &Table, after: &Table, started: u32) {
     for name in both {
         let counters = gathered.get(name).unwrap_or_else(|| panic!("{name} is missing"));
         for ((before, counter), after) in before[name].iter().zip(counters).zip(&after[name]) {
-            // They run backwards too: what a veth device has received is counted by the other one, which goes first.
+            // They decrease too: the other device of the pair counts what a veth device has received, and is removed first.
             let between = before.min(after)..=before.max(after);
             assert!(between.contains(&counter), "{name}: {counter} is not in {between:?}");
         }

@@ -1,4 +1,5 @@
-//! Real interfaces of every kind that this kernel has: the source netlink gives what procfs gives, to root and to nobody.
+//! Real interfaces of every kind that this kernel has: the sources netlink and procfs return the same, as root and
+//! as an unprivileged user.
 
 use std::fs;
 use std::path::Path;
@@ -37,8 +38,8 @@ const DEVICES: &[&str] = &[
     "link set half1 txqueuelen 77 address 02:00:5e:10:00:01",
     "addr add 192.0.2.1/24 dev veth1",
 ];
-/// Every device without a kind that only netlink tells.
-const TOLD_BY_SYSFS: [&str; 11] =
+/// The kinds that sysfs has too.
+const KINDS_IN_SYSFS: [&str; 11] =
     ["bond", "bridge", "geneve", "macsec", "physical", "ppp", "tun", "veth", "vlan", "vxlan", "wireguard"];
 
 fn make_devices() {
@@ -87,18 +88,18 @@ fn gathered(dir: &Path, source: &str, options: &str, powerless: bool) -> Vec<Str
     lines
 }
 
-/// A line of netlink without what /sys does not tell: a counter, and some kinds.
-fn as_procfs_tells(line: &str) -> String {
+/// A line of netlink without what /sys does not have: a counter, and some kinds.
+fn as_from_procfs(line: &str) -> String {
     let line = line.replace(",rx_otherhost_dropped=0i", "");
     let Some((before, rest)) = line.split_once(",kind=") else { return line };
     let end = rest.find([',', ' ']).expect("fields");
-    if TOLD_BY_SYSFS.contains(&&rest[..end]) { line } else { format!("{before}{}", &rest[end..]) }
+    if KINDS_IN_SYSFS.contains(&&rest[..end]) { line } else { format!("{before}{}", &rest[end..]) }
 }
 
 fn equal(options: &str, powerless: bool) -> usize {
     let dir = tempfile::tempdir().expect("a temporary directory");
     drop(crate::support::unprivileged::unprivileged(dir.path()));
-    // Timers run meanwhile: compare where procfs gives the same before and after.
+    // Timers run meanwhile, so compare once procfs returns the same before and after.
     let (expected, of_netlink) = (0..50)
         .find_map(|_| {
             let before = gathered(dir.path(), "procfs", options, powerless);
@@ -106,7 +107,7 @@ fn equal(options: &str, powerless: bool) -> usize {
             (before == gathered(dir.path(), "procfs", options, powerless)).then_some((before, of_netlink))
         })
         .expect("the interfaces stand still at last");
-    let mut ours: Vec<String> = of_netlink.iter().map(|line| as_procfs_tells(line)).collect();
+    let mut ours: Vec<String> = of_netlink.iter().map(|line| as_from_procfs(line)).collect();
     ours.sort();
     let only = |these: &[String], those: &[String]| -> Vec<String> {
         these.iter().filter(|line| !those.contains(line)).cloned().collect()

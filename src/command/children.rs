@@ -36,8 +36,8 @@ struct Slot {
 
 impl Children {
     /// Runs a command to its end, or until `deadline`. Passes stdout to `on_output` as it arrives. An error from
-    /// `on_output` ends the run, and so does output of more than `limit` bytes. No process of the child's group survives
-    /// the run.
+    /// `on_output` ends the run, and so does output of more than `limit` bytes. No process of the child's group
+    /// survives the run.
     ///
     /// Does not return after [`Children::close`], since the process is about to exit.
     pub(crate) fn run(
@@ -120,7 +120,7 @@ impl Children {
         let mut pause = Duration::from_micros(50);
         loop {
             let mut slot = self.slot();
-            // There is no child left once close() has killed it.
+            // There is no child if close() has killed it.
             let mut child = slot.running.take().ok_or_else(timed_out)?;
             if has_exited(&child).map_err(CommandError::Wait)? {
                 group::kill(&child);
@@ -170,7 +170,8 @@ impl Slot {
 pub(super) fn has_exited(child: &Child) -> IoResult<bool> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: waitid(2) with a valid pointer. All fields of the structure may be zero, and it is filled in or left alone.
+    // SAFETY: waitid(2) with a valid pointer. All fields of the structure may be zero, and it is filled in or left
+    // alone.
     #[allow(unsafe_code)]
     let (outcome, info) = unsafe {
         let outcome = libc::waitid(libc::P_PID, child.id() as libc::id_t, info.as_mut_ptr(), flags);

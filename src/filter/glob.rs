@@ -46,7 +46,7 @@ pub enum GlobFault {
     #[error("a \"[\" is not closed by \"]\"")]
     UnclosedClass,
     /// `[]` or `[!]`.
-    #[error("a \"[...]\" holds no character")]
+    #[error("a \"[...]\" is empty")]
     EmptyClass,
     /// `[a-cd]`: a class is one range, or a list of characters that does not start with a range.
     #[error("the range in a \"[...]\" is followed by something other than \"]\"")]

@@ -229,7 +229,7 @@ impl<S: ?Sized, C: Copy> Choice<S, C> {
             others.filter(|other| (other.probe)(&self.context).is_ok()).map(|other| other.name).collect();
         let others = if others.is_empty() { String::from("none") } else { others.join(", ") };
         SourceError::Unavailable(Cause::new(format!(
-            "source {} does not work on this host: {cause}; sources that would: {others}",
+            "source {} does not work on this host: {cause}; sources that work: {others}",
             named.name
         )))
     }

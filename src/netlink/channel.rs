@@ -23,21 +23,21 @@ pub trait Channel: Send {
     /// The errno of sendto(2).
     fn send(&mut self, request: &[u8]) -> Result<(), Errno>;
 
-    /// Waits for the next datagram from the kernel and returns its length. A truncated datagram has a length larger than
-    /// that of `buffer`.
+    /// Waits for the next datagram from the kernel and returns its length. A truncated datagram has a length larger
+    /// than that of `buffer`.
     ///
     /// # Errors
     /// `ETIME` if no datagram arrives by `deadline`, otherwise the errno of poll(2) or recvmsg(2).
     fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize, Errno>;
 }
 
-/// A socket on which the kernel reports changes; the tests put recorded datagrams in its place.
+/// A socket that receives notifications. Tests replace it with recorded datagrams.
 pub trait Events: Send {
-    /// Takes the next datagram off the queue and returns its length, which is more than that of `buffer` where it was cut;
-    /// `None` where the queue is empty. Never waits.
+    /// Takes the next datagram off the queue and returns its length. A truncated datagram has a length larger than that
+    /// of `buffer`. `None` if the queue is empty. Never waits.
     ///
     /// # Errors
-    /// `ENOBUFS` where the queue had no room and reports were lost, else the errno of recvmsg(2).
+    /// `ENOBUFS` if the queue was full and notifications were lost, otherwise the errno of recvmsg(2).
     fn queued(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno>;
 }
 
@@ -49,8 +49,8 @@ pub struct KernelChannel {
 }
 
 impl KernelChannel {
-    /// Opens a socket of `protocol` that joins the multicast groups of the mask `groups`. Its queue holds `queue` bytes, or
-    /// as many as the system permits.
+    /// Opens a socket of `protocol` that joins the multicast groups of the mask `groups`. Its queue holds `queue`
+    /// bytes, or as many as the system permits.
     ///
     /// # Errors
     /// The errno of socket(2), bind(2), setsockopt(2) or getsockname(2).

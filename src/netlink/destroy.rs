@@ -24,7 +24,7 @@ use super::message::{Messages, SOCK_DIAG_BY_FAMILY};
 const GROUPS: u32 = 1 << 0 | 1 << 2;
 /// The size of the receive queue to request, in bytes. An unprivileged process gets less (`net.core.rmem_max`).
 const QUEUE: usize = 32 * 1024 * 1024;
-/// How many bytes of the queue one message takes, with the kernel's bookkeeping.
+/// The size of one message in the queue, with the kernel's overhead, in bytes.
 const QUEUED_MESSAGE: usize = 1280;
 /// The maximum number of messages per call of `drain`, since they may arrive faster than they are read.
 const MOST: u64 = 4096;
@@ -42,7 +42,7 @@ pub(crate) struct Destroyed {
     room: usize,
 }
 
-/// Waits for the messages of a subscription, while others take them.
+/// Waits for the messages of a subscription, without reading them.
 #[derive(Debug)]
 pub struct Waiter(OwnedFd);
 
@@ -88,10 +88,10 @@ impl Destroyed {
         self.room
     }
 
-    /// What waits for its messages.
+    /// Returns a handle to wait for its messages in another thread.
     ///
     /// # Errors
-    /// Where there is no descriptor left.
+    /// If the process has too many open descriptors.
     pub fn waiter(&self) -> Result<Waiter, Errno> {
         nix::unistd::dup(self.channel.socket()).map(Waiter)
     }
@@ -153,10 +153,11 @@ impl Destroyed {
     }
 }
 
-/// Drops what does not fit into the queue without an error (`NETLINK_NO_ENOBUFS`): it is counted either way.
+/// Turns off the error for messages that do not fit into the queue (`NETLINK_NO_ENOBUFS`). They are counted in any
+/// case.
 fn without_overrun_errors(channel: &KernelChannel) -> Result<(), Errno> {
     let on: libc::c_int = 1;
-    // SAFETY: setsockopt(2) with an open descriptor and a value of the length that is said.
+    // SAFETY: setsockopt(2) with an open descriptor and a value of the given length.
     #[allow(unsafe_code)]
     let outcome = unsafe {
         libc::setsockopt(

@@ -32,7 +32,7 @@ impl Signals {
     /// Installs the handlers. To be called first of all: a signal without a handler ends the process.
     ///
     /// # Errors
-    /// When there is no descriptor left for the pipe.
+    /// If the process has too many open descriptors for the pipe.
     pub fn install() -> Result<Self> {
         let (reader, writer) = pipe()?;
         // A handler must not wait: when the pipe is full, the reader is going to wake up anyway.
@@ -47,19 +47,19 @@ impl Signals {
                 }
                 let (Ok(_) | Err(_)) = write(&*writer, b"!");
             };
-            // SAFETY: the handler only stores to an atomic and calls write(2), which are both async-signal-safe; the crate
-            // restores errno.
+            // SAFETY: the handler only stores to an atomic and calls write(2), which are both async-signal-safe; the
+            // crate restores errno.
             #[allow(unsafe_code)]
             unsafe { signal_hook::low_level::register(signal as i32, handler) }?;
             blocked.add(signal);
         }
-        // These have a handler, which does nothing, for the sake of the default that it replaces. With SIGCHLD ignored,
-        // which is inherited from the parent, nobody learns how a child has ended; SIGXFSZ would end the process where
-        // a write can fail instead. A child gets the default again, which it would not if they were ignored here.
+        // These have a handler that does nothing. If SIGCHLD is ignored, which is inherited from the parent, the status
+        // of a child is lost. By default SIGXFSZ ends the process, while with a handler the write fails. Signals with a
+        // handler are reset to the default in a child, which ignored ones are not.
         for signal in [Signal::SIGCHLD, Signal::SIGXFSZ] {
             signal_hook::flag::register(signal as i32, Arc::default())?;
         }
-        // The parent may have blocked signals until the process is ready, which it is now.
+        // The parent may have blocked signals until this process is ready for them.
         blocked.thread_unblock()?;
         Ok(Self { pipe: reader, terminate })
     }

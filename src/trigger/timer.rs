@@ -16,8 +16,8 @@ impl Timer {
         Self { interval, next: now + interval }
     }
 
-    /// The time until it fires. Zero means that it fires now; a gather that took several intervals makes it fire once, and
-    /// the rhythm stays.
+    /// The time until it fires. Zero means that it fires now. After a gather that took several intervals, it fires once
+    /// and stays aligned.
     pub(super) fn left(&mut self, now: Instant) -> Duration {
         let left = self.next.saturating_duration_since(now);
         if left.is_zero() {

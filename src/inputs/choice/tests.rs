@@ -211,7 +211,7 @@ fn a_named_source_is_never_replaced_and_may_work_again() {
     let now = Instant::now();
     let mut choice = choice("first", &environment);
     let error = |choice: &mut Choice<Fake, u8>| choice.source(now).err().map(|error| error.to_string());
-    let expected = "source first does not work on this host: no first; sources that would: ";
+    let expected = "source first does not work on this host: no first; sources that work: ";
     assert_eq!(error(&mut choice), Some(format!("{expected}none")));
     install(&directory, "second");
     assert_eq!(error(&mut choice), Some(format!("{expected}second")));

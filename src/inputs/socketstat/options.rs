@@ -183,7 +183,7 @@ impl Needs {
             return Some((option, format!("does not have the tcp_info that {option} needs")));
         }
         if let Some(option) = self.events.filter(|_| !can.events) {
-            return Some((option, format!("is not told of the sockets that end, which {option} needs")));
+            return Some((option, format!("does not report closed sockets, which {option} needs")));
         }
         if let Some(key) = self.identity.filter(|_| !can.identity) {
             let option = if key == "extra_tags" { key } else { "group_by" };
@@ -223,7 +223,7 @@ fn check_together(
 fn counts_connections(selection: &Selection, asked: Option<bool>) -> Result<bool, OptionError> {
     let counts = selection.states(Protocol::Tcp) & (1 << ESTABLISHED) != 0;
     if asked == Some(true) && !counts {
-        return Err(fault("closed_sockets", String::from("needs established among the states")));
+        return Err(fault("closed_sockets", String::from("needs the state established")));
     }
     Ok(counts)
 }

@@ -92,7 +92,8 @@ struct Mark {
 }
 
 impl Totals {
-    /// Creates totals of `fields`, of which the first are `field::CONTRACT`. Without fields, sockets are only distinguished.
+    /// Creates totals of `fields`, of which the first are `field::CONTRACT`. Without fields, sockets are only
+    /// distinguished.
     pub(super) fn new(fields: impl Iterator<Item = &'static Field>, owned: bool, ends: bool) -> Self {
         let mut words = 0;
         let counters = fields.map(|field| {

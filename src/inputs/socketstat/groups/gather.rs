@@ -36,7 +36,7 @@ impl Groups {
         self.said_folding = true;
         let (all, what) = (kept.len() + folded.len(), if self.single { "sockets" } else { "groups" });
         Some(format!(
-            "max_series = {max}: {} of {all} {what} are summed up in lines that say other",
+            "max_series = {max}: {} of {all} {what} are summed up in lines tagged other",
             folded.len()
         ))
     }

@@ -143,7 +143,7 @@ impl Keys {
     pub(super) fn with_port_names(mut self, names: &BTreeMap<String, String>) -> Result<Self, String> {
         for (port, name) in names {
             let number = parse_decimal(port.as_bytes()).and_then(|port| u16::try_from(port).ok());
-            let number = number.ok_or_else(|| format!("{} is no port", quote(port.as_bytes())))?;
+            let number = number.ok_or_else(|| format!("{} is not a port", quote(port.as_bytes())))?;
             if name.is_empty() || name.contains(char::is_control) {
                 return Err(format!("the name {} of port {number} cannot be a tag", quote(name.as_bytes())));
             }

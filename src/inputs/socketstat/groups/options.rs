@@ -169,7 +169,7 @@ fn max_lines(option: Option<i64>, single: bool, protocols: usize) -> Result<Opti
         Some(number) if number >= protocols => Ok(Some(number)),
         _ => {
             let message =
-                format!("must be 0 (no bound) or at least {protocols}: a line for each of the protocols");
+                format!("must be 0 (no limit) or at least {protocols}: a line for each of the protocols");
             Err(fault("max_series", message))
         }
     }

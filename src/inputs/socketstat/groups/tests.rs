@@ -233,7 +233,7 @@ fn groups_over_the_limit_are_one_line() {
     assert_eq!(lines.keys().collect::<Vec<_>>(), names);
     assert_eq!(lines[names[2]]["sockets"], 2);
     assert_eq!(lines[names[2]]["rtt_max"], 100);
-    assert_eq!(warning.unwrap(), "max_series = 3: 2 of 4 groups are summed up in lines that say other");
+    assert_eq!(warning.unwrap(), "max_series = 3: 2 of 4 groups are summed up in lines tagged other");
 
     // 82 is larger than 81 by less than half; 81 keeps its line.
     rows(&mut groups, Protocol::Tcp, &sockets([100, 50, 74, 0])).commit();
@@ -421,7 +421,7 @@ fn errors_name_key_and_value() {
     let service = || options(&["service"], None);
     assert_eq!(
         wrong(options(&["service"], Some(1))),
-        "max_series: must be 0 (no bound) or at least 2: a line for each of the protocols"
+        "max_series: must be 0 (no limit) or at least 2: a line for each of the protocols"
     );
     assert!(wrong(options(&[], Some(-1))).starts_with("max_series: must be 0"));
     assert_eq!(

@@ -166,8 +166,8 @@ fn errors_name_the_entry() {
     let named = |port: &str, name: &str| {
         Keys::default().with_port_names(&[(port.to_owned(), name.to_owned())].into()).unwrap_err()
     };
-    assert_eq!(named("https", "x"), "\"https\" is no port");
-    assert_eq!(named("65536", "x"), "\"65536\" is no port");
+    assert_eq!(named("https", "x"), "\"https\" is not a port");
+    assert_eq!(named("65536", "x"), "\"65536\" is not a port");
     assert_eq!(named("80", ""), "the name \"\" of port 80 cannot be a tag");
     assert_eq!(named("80", "a\nb"), "the name \"a\\nb\" of port 80 cannot be a tag");
 }

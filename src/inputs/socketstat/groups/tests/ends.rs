@@ -1,4 +1,4 @@
-//! Random orders of dumps, ends of connections, losses and failures: monotonic, and exact but for what was lost.
+//! Random orders of dumps, closed connections, losses and failures: totals are monotonic, and exact except for losses.
 
 use std::collections::BTreeMap;
 
@@ -19,15 +19,15 @@ enum Event {
         which: u8,
         bytes: u16,
     },
-    /// The other end resets one: no dump lists it any more.
+    /// The other end resets a connection: no dump lists it any more.
     Reset {
         which: u8,
     },
-    /// One changes between being selected and not.
+    /// A connection changes between being selected and not.
     Change {
         which: u8,
     },
-    /// One ends. The kernel tells, perhaps twice, if its queue has room.
+    /// A connection is closed. The kernel reports it, perhaps twice, unless the report is lost.
     Close {
         which: u8,
         lost: bool,
@@ -35,7 +35,7 @@ enum Event {
     },
 }
 
-/// One gather, and what happens before it and between its dump and its look at what has ended.
+/// One gather, with events before it, and between its dump and the reading of the reports.
 #[derive(Clone, Debug)]
 struct Step {
     before: Vec<Event>,
@@ -68,7 +68,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct World {
     sockets: Vec<(Connection, bool)>,
     opened: u16,
-    /// Ends that were told and not taken yet.
+    /// Reports of closed connections that were not read yet.
     ends: Vec<Connection>,
     /// Up to which value of its first counter each cookie was counted.
     counted: BTreeMap<u64, u64>,

@@ -1,4 +1,4 @@
-//! Random sockets over many gathers: the growth of all lines together is that of all sockets.
+//! Random sockets over many gathers: the growth of all lines is that of all sockets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,22 +9,22 @@ use super::*;
 /// What happens to sockets between two gathers.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// A connection comes, to one of a few services.
+    /// A connection is opened, to one of a few services.
     Open {
         service: u8,
         inbound: bool,
         bytes: u16,
     },
-    /// One moves bytes.
+    /// A connection transfers bytes.
     Move {
         which: u8,
         bytes: u16,
     },
-    /// One ends, and its descriptor connects anew.
+    /// A connection is closed, and its descriptor connects again.
     Reconnect {
         which: u8,
     },
-    /// One changes its state, and its round trip time.
+    /// A connection changes its state and its round trip time.
     Change {
         which: u8,
         rtt: u16,
@@ -38,10 +38,10 @@ enum Event {
 #[derive(Clone, Debug)]
 struct Step {
     events: Vec<Event>,
-    /// The dump fails in the middle, and is perhaps tried again at once.
+    /// Whether the dump fails in the middle, and whether it is then repeated at once.
     fails: bool,
     again: bool,
-    /// The dump lists this socket twice, and that one not at all.
+    /// The socket that the dump lists twice, and one that it misses.
     twice: u8,
     missed: Option<u8>,
     reverse: bool,
@@ -138,13 +138,13 @@ impl World {
         (rows, listed)
     }
 
-    /// Bytes acknowledged since each socket was known, after a whole dump; none at the first.
+    /// Bytes acknowledged since each socket was first listed, after a complete dump; 0 after the first dump.
     fn growth(&mut self, listed: &[Connection]) -> u64 {
         let mut growth = 0;
         for socket in listed {
             let now = socket.counters;
             let before = self.known.get(&socket.cookie).map_or([0; 6], |(before, _)| *before);
-            // One whose counters went back is a new connection.
+            // A connection with smaller counters is a new one.
             let went_back = now.iter().zip(before).any(|(now, before)| *now < before);
             growth += if went_back { now[0] } else { now[0] - before[0] };
         }
@@ -180,7 +180,7 @@ impl Seen {
     }
 }
 
-/// What the fields of a line say of these sockets' round trip times, worked out plainly.
+/// The expected fields of a line for the round trip times of these sockets.
 fn naive(mut values: Vec<u64>) -> [u64; 5] {
     values.sort_unstable();
     let count = values.len();
@@ -221,7 +221,7 @@ fn tags(keys: &[&str], socket: &Connection) -> Option<String> {
 fn check_lines(keys: &[&str], lines: &Written, listed: &[Connection]) {
     let sum = |field: &str| lines.values().filter_map(|fields| fields.get(field)).sum::<u64>();
     let single = keys.is_empty();
-    // A line per socket is one socket, and does not say so.
+    // A line per socket has no field `sockets`.
     let alone = if single { lines.keys().filter(|tags| !tags.contains("=other")).count() as u64 } else { 0 };
     assert_eq!(sum("sockets") + alone, listed.len() as u64);
     assert_eq!(sum("recv_q"), listed.iter().map(|socket| socket.recv_q).sum::<u64>());
