@@ -1,11 +1,14 @@
 //! Totals of connections that live shorter than a gather: equal, byte for byte, to what the kernel tells a second
 //! listener.
 
+mod events;
+mod owners;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::thread;
@@ -319,102 +322,4 @@ fn churn_through_telegraf_counts_to_the_byte() {
     assert_eq!((increase(&metrics, "bytes_acked"), increase(&metrics, "bytes_received")), (acked, received));
     assert_eq!(increase(&metrics, "closed"), 2 * calls as u64);
     drop(long);
-}
-
-/// A cgroup of the test's own; this process goes back where it was.
-struct Cgroup {
-    path: PathBuf,
-    name: String,
-}
-
-impl Cgroup {
-    /// `None` where there is no cgroup v2, or none can be made in it.
-    fn new(name: &str) -> Option<Self> {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("/proc is mounted");
-        let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
-        let name = format!("/exact-test-{}-{name}.service", std::process::id());
-        let path = PathBuf::from(format!("{}{name}", mount.split(' ').nth(4)?));
-        fs::create_dir(&path).ok()?;
-        let cgroup = Self { path, name };
-        cgroup.enter().then_some(cgroup)
-    }
-
-    fn enter(&self) -> bool {
-        fs::write(self.path.join("cgroup.procs"), std::process::id().to_string()).is_ok()
-    }
-
-    /// Leaves it for the one above.
-    fn leave(&self) {
-        let root = self.path.parent().expect("a mount").join("cgroup.procs");
-        fs::write(root, std::process::id().to_string()).expect("this process may go back");
-    }
-
-    fn remove(&self) {
-        self.leave();
-        wait_until("the cgroup is removed", || !self.path.exists() || fs::remove_dir(&self.path).is_ok());
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        if self.path.exists() {
-            self.remove();
-        }
-    }
-}
-
-#[test]
-fn cgroups_are_told_apart() {
-    if !support::namespace::enter() {
-        return;
-    }
-    let (Some(client), Some(server)) = (Cgroup::new("client"), Cgroup::new("server")) else {
-        return skipped("needs root and a mount of cgroup v2");
-    };
-    let (events, mut ended, dir) = (listen(), Sockets::new(), dir());
-    // The cgroup of a socket is that of the process that makes it; this process is in that of the server.
-    let servers = Servers::new();
-    client.leave();
-    let more = "  group_by = [\"cgroup\", \"unit\", \"user\"]\n";
-    let mut execd = start(plugin(), dir.path(), more);
-    assert!(client.enter());
-    let known = at_rest(&events, &mut ended, 0);
-    gather(&mut execd);
-    let mut clients: Vec<TcpStream> = (0..30).map(|number| servers.call(number, 100)).collect();
-    at_rest(&events, &mut ended, 0);
-    let group = |name: &str| {
-        let (unit, user) = name.strip_prefix('/').map_or((name, name), |unit| (unit, "root"));
-        format!("cgroup={name},proto=tcp,unit={unit},user={user}")
-    };
-    let gathered = gather(&mut execd);
-    let names = [group(&client.name), group(&server.name)];
-    assert_eq!(gathered.groups.keys().cloned().collect::<Vec<_>>(), names);
-    for name in &names {
-        let moved = &gathered.groups[name];
-        assert_eq!((moved["sockets"], moved["bytes_received"]), (30, 3000), "{name}");
-    }
-
-    // Ends of known connections; short ones, of which only the server's side can be told; and removed while connected.
-    for client in &mut clients {
-        exchange(client, 50);
-    }
-    clients.drain(10..).for_each(end);
-    (0..100).for_each(|number| end(servers.call(number, 7)));
-    let live = at_rest(&events, &mut ended, 2 * 120);
-    client.remove();
-    server.remove();
-    let gathered = gather(&mut execd);
-    let closed = |name: &str| gathered.groups[&group(name)]["closed"];
-    assert_eq!([closed(&client.name), closed(&server.name), closed("unknown")], [20, 120, 100]);
-    assert_eq!(moved(&gathered), growth(&known, &ended, &live));
-    let unknown = &gathered.groups[&group("unknown")];
-    let unattributed = unknown["bytes_acked"] + unknown["bytes_received"];
-    assert_eq!(gathered.internal["unattributed_bytes"], unattributed);
-    assert_eq!(gathered.groups[&group(&client.name)]["sockets"], 10);
-    execd.eof();
-    // One that starts now cannot know what they were called.
-    let mut execd = start(plugin(), dir.path(), "  group_by = [\"cgroup\"]\n");
-    let gathered = gather(&mut execd);
-    assert_eq!(gathered.groups.keys().collect::<Vec<_>>(), ["cgroup=(removed),proto=tcp"]);
-    execd.eof();
 }

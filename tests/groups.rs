@@ -1,45 +1,20 @@
 //! Selection, groups and extra fields on real sockets: the same through every source, and equal to what ss prints.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
+use std::collections::BTreeSet;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+use nix::unistd::{Uid, fchown};
+
 use crate::support::needs::{needs, needs_sock_diag};
+use crate::support::once::{Fields, Lines, gather};
+use crate::support::tcp_info::compare_with_ss;
 use crate::support::zoo::Zoo;
-use crate::support::{self, write};
-use telegraf_execd_network::inputs::socketstat::field::{FIELDS, Field};
-
-/// The fields of a line, by name.
-type Fields = BTreeMap<String, String>;
-/// The lines of a gather, each as its tags and its fields; sockets may share tags.
-type Lines = Vec<(String, Fields)>;
-
-/// One gather of a section with these options, sorted.
-fn gather(options: &str) -> Lines {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let config = format!("[[inputs.socketstat]]\n  timeout = \"60s\"\n  internal = false\n{options}\n");
-    let config = write(dir.path(), "plugin.conf", &config);
-    let mut plugin = support::plugin();
-    plugin.args(["--once", "--config", &config]);
-    plugin.env("PATH", std::env::var_os("PATH").expect("PATH is set"));
-    let output = plugin.output().expect("the plugin runs");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && !stderr.contains("E! "), "{options}: {stderr}");
-    let stdout = String::from_utf8(output.stdout).expect("line protocol is UTF-8");
-    let mut lines: Lines = stdout.lines().map(parse).collect();
-    lines.sort();
-    lines
-}
-
-/// A line of which no tag or field has an escaped comma.
-fn parse(line: &str) -> (String, Fields) {
-    let mut parts = line.rsplitn(3, ' ');
-    let (_, fields, tags) = (parts.next(), parts.next(), parts.next());
-    let fields = fields.expect("fields").split(',').map(|field| field.split_once('=').expect("a field"));
-    let fields = fields.map(|(name, value)| (name.to_owned(), value.trim_end_matches('i').to_owned()));
-    (tags.expect("tags").to_owned(), fields.collect())
-}
+use crate::support::{self, skipped};
 
 /// What every source has of a line: /proc/net has no counters, no device, does not say whether a socket takes IPv6 only, of
 /// unix sockets it has only the path, and of listening ones not how many connections may wait.
@@ -181,73 +156,50 @@ fn a_group_is_the_sum_of_its_sockets() {
     assert!(rtt.len() > 500 && !group.contains_key("rtt"), "{group:?}");
 }
 
-/// How ss prints a field.
-#[derive(Clone, Copy)]
-enum Printed {
-    /// `name:5`
-    Whole,
-    /// `name:0.123`, in thousands of our unit.
-    Thousands,
-    /// `name:1/2`, of which this is one.
-    Half(usize),
-    /// Half of it, in thousands of our unit.
-    HalfThousands(usize),
-    /// Not exactly: rounded, or the time since something, which goes on.
-    Inexactly,
-}
-
-fn printed(field: &Field) -> Printed {
-    match field.name {
-        "rtt" => Printed::HalfThousands(0),
-        "rttvar" => Printed::HalfThousands(1),
-        "retrans" => Printed::Half(0),
-        "retrans_total" => Printed::Half(1),
-        "min_rtt" | "rto" | "ato" | "rcv_rtt" => Printed::Thousands,
-        "busy_time" | "rwnd_limited" | "sndbuf_limited" | "last_data_sent" | "last_data_recv"
-        | "last_ack_recv" | "pacing_rate" | "max_pacing_rate" | "delivery_rate" => Printed::Inexactly,
-        _ => Printed::Whole,
+/// Every protocol that the kernel lists tells its sockets' users; a user without a name is its number.
+#[test]
+fn users_own_sockets_of_every_protocol() {
+    if !needs_sock_diag() || !support::namespace::enter() {
+        return;
     }
-}
-
-/// The value of a field in the words of `ss -tinO`; `None` where ss does not print it, or not exactly.
-fn value(field: &Field, words: &[&str]) -> Option<u64> {
-    let text = words.iter().find_map(|word| word.strip_prefix(field.ss)?.strip_prefix(':'))?;
-    let part = |at| text.split('/').nth(at);
-    let thousands = |text: &str| {
-        let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
-        format!("{whole}{rest:0<3}").parse().ok()
+    let (nobody, nameless) = (65_534, 54_321);
+    let packet = |_: u32| {
+        let kind = (SockType::Raw, SockProtocol::EthAll);
+        OwnedFd::from(
+            socket(AddressFamily::Packet, kind.0, SockFlag::SOCK_CLOEXEC, kind.1).expect("a packet socket"),
+        )
     };
-    match printed(field) {
-        Printed::Whole => text.parse().ok(),
-        Printed::Thousands => thousands(text),
-        Printed::Half(at) => part(at)?.parse().ok(),
-        Printed::HalfThousands(at) => thousands(part(at)?),
-        Printed::Inexactly => None,
+    let mut sockets: Vec<OwnedFd> = Vec::new();
+    for uid in [nobody, nameless] {
+        let (one, other) = UnixStream::pair().expect("unix sockets");
+        let udp = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
+        udp.connect("127.0.0.1:9").expect("a peer");
+        let (listener, made) = (TcpListener::bind("127.0.0.1:0").expect("a TCP socket"), sockets.len());
+        let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
+        let (server, _) = listener.accept().expect("the other end");
+        sockets.extend([one.into(), other.into(), udp.into(), client.into(), server.into(), packet(uid)]);
+        for socket in &sockets[made..] {
+            // The user of a socket is that of its inode.
+            if fchown(socket, Some(Uid::from_raw(uid)), None).is_err() {
+                return skipped("needs root for sockets of other users");
+            }
+        }
     }
-}
-
-/// Each socket that `ss -tinO` lists: its ends, and the words behind them.
-fn ss() -> Vec<(String, Vec<String>)> {
-    let output = Command::new("ss").args(["-tinO"]).output().expect("ss runs");
-    let text = String::from_utf8(output.stdout).expect("ss prints UTF-8");
-    let rows = text.lines().skip(1).map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let ends = words.get(3..5).expect("two ends").join(" ");
-        (ends, words.iter().skip(5).map(|word| (*word).to_owned()).collect())
-    });
-    rows.collect()
-}
-
-/// Each socket that the plugin lists with all fields, by its ends as ss prints them.
-fn ours() -> BTreeMap<String, Fields> {
-    let lines = gather("protocols = [\"tcp\"]\nsource = \"netlink\"\nextra_fields = [\"*\"]");
-    let ends = |tags: &str| {
-        let tags: BTreeMap<&str, &str> = tags.split(',').filter_map(|tag| tag.split_once('=')).collect();
-        let end =
-            |side: &str| format!("{}:{}", tags[&*format!("{side}_addr")], tags[&*format!("{side}_port")]);
-        format!("{} {}", end("local"), end("remote"))
+    let options = "  protocols = [\"tcp\", \"udp\", \"unix\", \"packet\"]\n  source = \"netlink\"\n  states = [\"all\"]\n";
+    let groups = gather(&format!("{options}  group_by = [\"user\"]\n"));
+    let count = |proto: &str, user: &str| {
+        let tags = format!("socketstat,proto={proto},user={user}");
+        groups.iter().find(|(of, _)| *of == tags).map(|(_, fields)| fields["sockets"].clone())
     };
-    lines.into_iter().map(|(tags, fields)| (ends(&tags), fields)).collect()
+    let single = gather(&format!("{options}  extra_tags = [\"user\"]\n"));
+    for user in ["nobody", "54321"] {
+        for (proto, expected) in [("tcp", 2), ("udp", 1), ("unix", 2), ("packet", 1)] {
+            assert_eq!(count(proto, user), Some(expected.to_string()), "{proto} of {user}: {groups:#?}");
+            let tags = [format!(",proto={proto},"), format!(",user={user}")];
+            let lines = single.iter().filter(|(of, _)| tags.iter().all(|tag| of.contains(tag)));
+            assert_eq!(lines.count(), expected, "{proto} of {user}: {single:#?}");
+        }
+    }
 }
 
 /// Fields that ss prints of some of the sockets in any case.
@@ -288,11 +240,7 @@ fn extra_fields_are_what_ss_prints() {
     }
     let mut zoo = Zoo::new();
     zoo.crowd(100);
-    // Timers run meanwhile: compare sockets of which ss prints the same before and after, but for the times since.
-    let is_steady = |word: &&String| {
-        !["last", "busy", "rwnd_limited", "sndbuf_limited"].iter().any(|name| word.starts_with(name))
-    };
-    let mut compared: BTreeSet<&str> = BTreeSet::new();
+    let mut compared = BTreeSet::new();
     let mut sockets = 0;
     // The first SYN is sent again after a second.
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -302,28 +250,7 @@ fn extra_fields_are_what_ss_prints() {
     {
         rounds += 1;
         sleep(Duration::from_millis(100));
-        let (before, ours, after) = (ss(), ours(), ss());
-        for (ends, words) in before {
-            let steady: Vec<&str> = words.iter().filter(is_steady).map(String::as_str).collect();
-            let still = after.iter().any(|(later, words)| {
-                *later == ends
-                    && words.iter().filter(is_steady).map(String::as_str).eq(steady.iter().copied())
-            });
-            let Some(fields) = ours.get(&ends).filter(|_| still) else { continue };
-            sockets += 1;
-            for field in FIELDS.iter().filter(|field| !field.ss.is_empty()) {
-                let Some(value) = value(field, &steady) else { continue };
-                let told = fields.get(field.name).map(|value| value.parse::<u64>().expect("a number"));
-                assert_eq!(told, Some(value), "{} of {ends}: {steady:?}", field.name);
-                compared.insert(field.name);
-            }
-            let congestion = fields.get("congestion").map(|name| name.trim_matches('"'));
-            // What is left of a connection in FIN-WAIT-2 has none.
-            assert!(
-                congestion.map_or(steady.is_empty(), |name| steady.contains(&name)),
-                "{fields:?} {steady:?}"
-            );
-        }
+        sockets += compare_with_ss(&mut compared);
     }
     println!("{sockets} sockets equal in {compared:?}");
     assert!(sockets > 100, "only {sockets} sockets stood still");

@@ -231,12 +231,21 @@ impl Session {
         }
     }
 
-    /// A value from `/proc/PID/status` in MB.
-    pub fn megabytes(&self, name: &str) -> Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+    /// A value from `/proc/PID/status` in MB. The kernel rounds them by some hundred kB.
+    fn megabytes(&self, name: &str) -> Result<f64> {
+        self.memory("status", name)
+    }
+
+    /// The memory that is not of a file, exactly, in MB.
+    pub fn anonymous(&self) -> Result<f64> {
+        self.memory("smaps_rollup", "Anonymous")
+    }
+
+    fn memory(&self, file: &str, name: &str) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/{file}", self.child.id()))?;
         let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let number = value.and_then(|value| value.trim().strip_suffix(" kB"));
-        let kibibytes: u64 = number.ok_or_else(|| format!("no {name} in /proc/PID/status"))?.parse()?;
+        let kibibytes: u64 = number.ok_or_else(|| format!("no {name} in /proc/PID/{file}"))?.parse()?;
         Ok(megabytes(kibibytes * 1024))
     }
 

@@ -23,7 +23,7 @@ pub struct Results {
     pub grouped_sockets: usize,
     /// Sockets that are closed between two gathers, one measurement per round.
     pub churn: Vec<Churn>,
-    /// The peak memory in MB of a plugin that knows so many sockets.
+    /// The memory in MB of a plugin that knows so many sockets.
     pub known: BTreeMap<(Contender, usize), f64>,
     /// Telegraf with each of the inputs in turn.
     pub telegraf: Option<EndToEnd>,

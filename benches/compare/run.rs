@@ -68,8 +68,8 @@ fn sockets(options: &Options, contenders: &Contenders, results: &mut Results) ->
         if options.sizes.contains(&sockets) {
             rounds(options, contenders, &SOCKETS, Mode::Busy, &stage, results)?;
             for contender in [Contender::OursServices, Contender::OursOwners] {
-                let peak = churn::memory(contenders, contender, &stage)?;
-                results.known.insert((contender, sockets), peak);
+                let used = churn::memory(contenders, contender, &stage)?;
+                results.known.insert((contender, sockets), used);
             }
         }
         if sockets == options.grouped_sockets {

@@ -8,11 +8,15 @@ pub mod gathers;
 pub mod links;
 pub mod namespace;
 pub mod needs;
+#[cfg(target_os = "linux")]
+pub mod once;
 pub mod rare;
 pub mod reference;
 pub mod skip;
 #[cfg(target_os = "linux")]
 pub mod sock_diag;
+#[cfg(target_os = "linux")]
+pub mod tcp_info;
 pub mod telegraf;
 pub mod unprivileged;
 pub mod zoo;

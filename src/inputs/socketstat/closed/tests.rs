@@ -2,9 +2,11 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 
 use super::*;
+use crate::inputs::socketstat::field::printed;
 use crate::inputs::socketstat::netlink::question::AF_INET;
 use crate::inputs::socketstat::netlink::rows::Rows;
 use crate::inputs::socketstat::socket::{Protocol, TcpInfo};
+use crate::netlink::message::NESTED;
 
 #[test]
 fn a_closed_socket_is_kept_as_the_dump_would_tell_it() {
@@ -50,6 +52,47 @@ fn malformed_payloads_are_left_to_the_parser() {
     let batch = Batch { payloads: kept, ..Batch::default() };
     let lengths: Vec<usize> = batch.payloads().map(<[u8]>::len).collect();
     assert_eq!(lengths, [10, 72]);
+}
+
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(value.len() + 4).unwrap();
+    let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+/// What the kernel tells of other forms than those of the recorded kernels: each with the length of `tcp_info` that is kept, and
+/// the number of counters of the contract that it has.
+#[test]
+fn events_of_other_forms() {
+    let fixed = |family| [vec![family, 7, 0, 0, 0, 80, 0, 90], vec![1; 64]].concat();
+    let info = |length| attribute(INFO, &vec![1; length]);
+    let nested = attribute(NESTED | 19, &[attribute(1, b"tls"), attribute(INFO, &[9; 200])].concat());
+    let flagged = attribute(NESTED | INFO, &[1; 248]);
+    for (form, family, attributes, expected) in [
+        ("as long as known", AF_INET, info(248), Some((160, 6))),
+        ("longer than known", AF_INET6, info(4000), Some((160, 6))),
+        ("shorter than asked for", AF_INET, info(144), Some((144, 4))),
+        ("of Linux 4.1", AF_INET, info(136), Some((136, 2))),
+        ("without counters", AF_INET, info(104), Some((104, 0))),
+        ("empty", AF_INET, info(0), Some((0, 0))),
+        ("nested ones before it", AF_INET, [nested.clone(), info(248)].concat(), Some((160, 6))),
+        ("nested ones behind it", AF_INET, [info(248), nested.clone()].concat(), Some((160, 6))),
+        ("with the flag of nested ones", AF_INET, flagged, Some((160, 6))),
+        ("twice", AF_INET, [info(248), attribute(INFO, &[2; 100])].concat(), Some((160, 6))),
+        ("only in a nested one", AF_INET, nested, None),
+        ("behind a malformed one", AF_INET, [vec![3, 0, 1, 0], info(248)].concat(), None),
+        ("missing", AF_INET, Vec::new(), None),
+    ] {
+        let payload = [fixed(family), attributes].concat();
+        let mut found = None;
+        let whole = parse(&payload, 160, &mut |socket| {
+            assert_eq!((socket.local.port(), socket.remote.port()), (Some(80), Some(90)), "{form}");
+            let TcpInfo::Raw(info) = socket.tcp else { panic!("{form}: {socket:?}") };
+            found = Some((info.len(), printed(&socket.tcp).iter().flatten().count()));
+        });
+        assert_eq!((found, whole), (expected, expected.is_some()), "{form}");
+    }
 }
 
 /// A queue that a test fills.
