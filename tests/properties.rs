@@ -1,6 +1,7 @@
 //! Checks that must hold for any input, with proptest: random bytes, and files of the fixtures that are truncated, spliced
 //! and damaged. The fuzz targets run the same checks (`fuzz/run`).
 
+mod kernel;
 mod tables;
 
 use std::fs;

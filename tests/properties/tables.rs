@@ -20,7 +20,7 @@ use telegraf_execd_network::inputs::socketstat::socket::{Device, Endpoint, Proto
 use crate::checks::selection::hexadecimal;
 
 /// Nothing is written into the project's directory.
-fn config() -> ProptestConfig {
+pub fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 
