@@ -23,12 +23,12 @@ const CONFIG: &str = "\
   interfaces = [\"veth*\"]
 [[inputs.socketstat]]
   source = \"procfs\"
-  timeout = \"60s\"
+  timeout = \"600s\"
 [[inputs.socketstat]]
   name_override = \"end\"
   protocols = [\"raw\"]
   source = \"ss\"
-  timeout = \"60s\"
+  timeout = \"600s\"
 ";
 /// The metric of the third section.
 const SS: &str = "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'\necho 'ESTAB 0 0 127.0.0.1:1 127.0.0.1:2'\n";

@@ -1,8 +1,10 @@
 //! Starts a child, waits for it, kills it with its group, and reaps it.
 
+use std::ffi::OsStr;
 use std::io::Result as IoResult;
 use std::mem::MaybeUninit;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,9 +12,20 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::libc;
 
+use super::error::{CommandError, Ended, Stderr};
+use super::group;
 use super::kill_on_exit::KillOnExit;
 use super::pipes::{OnOutput, Pipes};
-use super::{Command, CommandError, Ended, Stderr, group};
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Command<'a> {
+    /// The program's absolute path.
+    pub(crate) program: &'a Path,
+    pub(crate) args: &'a [&'a str],
+    /// The child's `PATH`. Together with `LC_ALL=C` it is the child's whole environment.
+    pub(crate) path: &'a OsStr,
+}
 
 /// How long to wait for a killed child to end before the run ends without it.
 const REAP: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ mod linux {
     use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
     use nix::libc;
 
-    use crate::command::group;
+    use super::super::group;
 
     /// From `include/uapi/asm-generic/fcntl.h`. Not defined by the libc crate.
     const F_SETSIG: libc::c_int = 10;

@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::error::{CommandError, Stderr};
 use super::kill_on_exit::KillOnExit;
-use super::{CommandError, Stderr};
 
 /// How much of a child's stderr is kept for the error message, in bytes.
 const STDERR_KEPT: usize = 1024;

@@ -87,7 +87,7 @@ mod tests {
     use crate::netlink::message::{Attributes, Messages};
 
     #[test]
-    fn attributes_can_be_nested() {
+    fn attributes_can_hold_attributes() {
         let bytes = Request::dump(18).nested(1, &[(3, &[1, 0, 0, 0])]).finish(99);
         assert_eq!(bytes[HEADER..], [12, 0, 1, 0x80, 8, 0, 3, 0, 1, 0, 0, 0]);
     }

@@ -176,7 +176,7 @@ impl Netlink {
             Err(error) => {
                 let directory = self.environment.host.class_net();
                 let text = format!(
-                    "netlink: no speeds of some interfaces: {error}; reading them from {}",
+                    "netlink: no speeds of some interfaces: {error}; reading them in {}",
                     directory.display()
                 );
                 self.debug("netlink: some speeds", text);

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::Groups;
+use super::kind::Kind;
 use super::lines::Lines;
 use super::options::RankBy;
 use super::rank::{self, Candidate};
 use super::table::Group;
-use super::{Groups, Kind};
 use crate::inputs::socketstat::totals;
 use crate::metric::Metric;
 

@@ -161,6 +161,11 @@ impl Keys {
         }
     }
 
+    /// Whether groups have totals. The state of a socket changes, so its growth does not belong to one state.
+    pub(super) fn have_totals(&self) -> bool {
+        !self.iter().any(|key| key == Key::State)
+    }
+
     /// The keys, in the order of the tags' names.
     pub(super) fn iter(&self) -> impl Iterator<Item = Key> {
         self.tags.iter().copied()

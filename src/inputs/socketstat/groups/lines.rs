@@ -1,9 +1,10 @@
 //! Writes the metrics of groups, and of single sockets if their number is limited.
 
 use super::keys::{END, Key};
+use super::kind::Kind;
+use super::notes::Notes;
 use super::spread::{Samples, Spread};
 use super::table::{Group, Table};
-use super::{Kind, Notes};
 use crate::inputs::socketstat::extra;
 use crate::inputs::socketstat::field::{Field, PRINTED};
 use crate::metric::{Metric, Value};

@@ -1,21 +1,9 @@
 //! The options of groups, checked.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::collections::BTreeMap;
 
-use super::keys::{Key, Keys};
-use super::lines::SpreadNames;
-use super::notes::Notes;
-use super::spread::Samples;
-use super::table::Table;
-use super::{Groups, Kind, Queues};
+use super::keys::Keys;
 use crate::config::{OptionError, Strings};
-use crate::inputs::socketstat::extra::ExtraFields;
-use crate::inputs::socketstat::field::CONTRACT;
-use crate::inputs::socketstat::owners::Owners;
-use crate::inputs::socketstat::select::PortSet;
-use crate::inputs::socketstat::socket::Protocol;
-use crate::inputs::socketstat::totals::Totals;
 use crate::quote::quote;
 
 /// The default of `max_series` with `group_by`.
@@ -43,95 +31,38 @@ pub(super) enum RankBy {
     Queue,
 }
 
-impl Groups {
-    /// Creates the groups; `None` for a line per socket without a limit. With `once` there is only one gather. With
-    /// `closed`, closed connections are counted if the source reports them.
+/// The options, checked.
+pub(super) struct Settings {
+    pub(super) keys: Keys,
+    /// Whether each socket is a group of its own.
+    pub(super) single: bool,
+    /// The maximum number of lines per gather; `None` for no limit.
+    pub(super) max_lines: Option<usize>,
+    pub(super) rank_by: RankBy,
+}
+
+impl GroupOptions {
+    /// Checks the options; `None` for a line per socket without a limit.
     ///
     /// # Errors
     /// If an option has an invalid value.
-    pub(in crate::inputs::socketstat) fn of_options(
-        options: &GroupOptions,
-        extra: &ExtraFields,
-        protocols: &[Protocol],
-        once: bool,
-        closed: bool,
-        sys: &Path,
-    ) -> Result<Option<Self>, OptionError> {
-        let single = options.group_by.0.is_empty();
-        let ipv4 = prefix("ipv4_prefix", options.ipv4_prefix, 32)?;
-        let ipv6 = prefix("ipv6_prefix", options.ipv6_prefix, 128)?;
-        let keys = Keys::of_option(&options.group_by.0)
+    pub(super) fn check(&self, protocols: usize) -> Result<Option<Settings>, OptionError> {
+        let single = self.group_by.0.is_empty();
+        let ipv4 = prefix("ipv4_prefix", self.ipv4_prefix, 32)?;
+        let ipv6 = prefix("ipv6_prefix", self.ipv6_prefix, 128)?;
+        let keys = Keys::of_option(&self.group_by.0)
             .map_err(|message| fault("group_by", message))?
             .with_prefixes(ipv4, ipv6)
-            .with_port_names(&options.port_names)
+            .with_port_names(&self.port_names)
             .map_err(|message| fault("port_names", message))?;
-        let rank_by = rank_by(options.rank_by.as_deref())?;
-        let max_lines = max_lines(options.max_series, single, protocols.len())?;
+        let rank_by = rank_by(self.rank_by.as_deref())?;
+        let max_lines = max_lines(self.max_series, single, protocols)?;
         if single && max_lines.is_none() {
             return Ok(None);
         }
         let keys = if single { Keys::of_sockets() } else { keys };
-        // The state of a socket changes, so its totals do not belong to one state.
-        let owned = keys.iter().any(Key::needs_identity);
-        let has_totals = !keys.iter().any(|key| key == Key::State);
-        let (counters, gauges): (Vec<_>, Vec<_>) =
-            CONTRACT.iter().chain(extra.fields.iter().copied()).partition(|field| field.is_counter());
-        let counters = if has_totals { counters } else { Vec::new() };
-        let counts_closed = closed && !single && !once && has_totals && protocols.contains(&Protocol::Tcp);
-        let columns = counters.len() + usize::from(counts_closed);
-        let kind = |protocol: &Protocol| Kind {
-            protocol: *protocol,
-            // Only TCP has counters.
-            totals: Totals::new(
-                counters.iter().copied().filter(|_| *protocol == Protocol::Tcp),
-                owned,
-                counts_closed,
-            ),
-            listeners: HashMap::new(),
-            listening: PortSet::default(),
-            hears_closed: false,
-            dumped: false,
-            is_first: false,
-            last_lines: 0,
-            queues: Queues::default(),
-        };
-        Ok(Some(Self {
-            keys,
-            single,
-            spread_names: gauges.iter().map(|field| SpreadNames::new(field)).collect(),
-            max_lines,
-            rank_by: rank_by.unwrap_or(if has_totals { RankBy::Bytes } else { RankBy::Sockets }),
-            once,
-            counts_closed,
-            owners: Owners::new(sys),
-            owned,
-            stats: super::Stats::default(),
-            kinds: protocols.iter().map(kind).collect(),
-            table: Table::new(columns),
-            samples: Samples::new(gauges),
-            notes: Notes::default(),
-            gathers: 0,
-            said_folding: false,
-            secret: std::hash::RandomState::new(),
-            key: Vec::new(),
-            growth: vec![0; columns],
-            counters,
-        }))
-    }
-
-    /// The first key that needs the ports on which this host listens.
-    pub(in crate::inputs::socketstat) fn needs_listening(&self) -> Option<&'static str> {
-        self.keys.iter().find(|key| key.needs_listening()).map(Key::name)
-    }
-
-    /// The first key that needs the owners of sockets.
-    pub(in crate::inputs::socketstat) fn needs_identity(&self) -> Option<&'static str> {
-        self.keys.iter().find(|key| key.needs_identity()).map(Key::name)
-    }
-
-    /// Whether sockets are grouped, not only limited.
-    pub(in crate::inputs::socketstat) const fn is_grouping(&self) -> bool {
-        !self.single
+        let rank_by = rank_by.unwrap_or(if keys.have_totals() { RankBy::Bytes } else { RankBy::Sockets });
+        Ok(Some(Settings { keys, single, max_lines, rank_by }))
     }
 }
 

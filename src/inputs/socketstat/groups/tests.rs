@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::dump::Dump;
 use super::*;
 use crate::config::Strings;
 use crate::inputs::socketstat::extra::ExtraFields;
 use crate::inputs::socketstat::field::{CONTRACT, FIELDS, Width};
-use crate::inputs::socketstat::socket::{Device, State};
+use crate::inputs::socketstat::socket::{Device, Endpoint, Socket, State, TcpInfo};
 use crate::metric::{Metric, Value};
 
 mod ends;
