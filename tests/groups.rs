@@ -163,11 +163,9 @@ fn users_own_sockets_of_every_protocol() {
         return;
     }
     let (nobody, nameless) = (65_534, 54_321);
-    let packet = |_: u32| {
-        let kind = (SockType::Raw, SockProtocol::EthAll);
-        OwnedFd::from(
-            socket(AddressFamily::Packet, kind.0, SockFlag::SOCK_CLOEXEC, kind.1).expect("a packet socket"),
-        )
+    let packet = || {
+        let all = SockProtocol::EthAll;
+        socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, all).expect("a packet socket")
     };
     let mut sockets: Vec<OwnedFd> = Vec::new();
     for uid in [nobody, nameless] {
@@ -177,7 +175,7 @@ fn users_own_sockets_of_every_protocol() {
         let (listener, made) = (TcpListener::bind("127.0.0.1:0").expect("a TCP socket"), sockets.len());
         let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
         let (server, _) = listener.accept().expect("the other end");
-        sockets.extend([one.into(), other.into(), udp.into(), client.into(), server.into(), packet(uid)]);
+        sockets.extend([one.into(), other.into(), udp.into(), client.into(), server.into(), packet()]);
         for socket in &sockets[made..] {
             // The user of a socket is that of its inode.
             if fchown(socket, Some(Uid::from_raw(uid)), None).is_err() {

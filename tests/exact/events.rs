@@ -25,6 +25,11 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
 }
 "#;
 
+/// `NLA_F_NESTED`.
+const NESTED: u16 = 0x8000;
+/// `INET_DIAG_ULP_INFO`.
+const ULP_INFO: u16 = 19;
+
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(value.len() + 4).expect("a short one");
     let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
@@ -68,7 +73,7 @@ fn events_of_other_forms_count() {
         return skipped("needs a C compiler for events that are made up");
     };
     let sender = raw_socket();
-    let nested = attribute(0x8000 | 19, &[attribute(1, b"tls"), info(248)].concat());
+    let nested = attribute(NESTED | ULP_INFO, &[attribute(1, b"tls"), info(248)].concat());
     let good = [
         event(2, 1, &info(248)),
         event(10, 2, &info(4000)),

@@ -118,7 +118,7 @@ fn extra_fields_of_a_bad_network_are_what_ss_prints() {
         let (mut client, server) = pair();
         transfer(&client, &server, 100_000);
         assert!(netem("change", "delay 2s loss 50%"));
-        client.write_all(&[1; 20_000]).expect("the kernel has room");
+        client.write_all(&vec![1; 20_000]).expect("the kernel has room");
         assert!(netem("change", "delay 2s"));
         connections.push((client, server));
         for _ in 0..20 {

@@ -54,6 +54,9 @@ fn malformed_payloads_are_left_to_the_parser() {
     assert_eq!(lengths, [10, 72]);
 }
 
+/// `INET_DIAG_ULP_INFO`.
+const ULP_INFO: u16 = 19;
+
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(value.len() + 4).unwrap();
     let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
@@ -67,7 +70,7 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
 fn events_of_other_forms() {
     let fixed = |family| [vec![family, 7, 0, 0, 0, 80, 0, 90], vec![1; 64]].concat();
     let info = |length| attribute(INFO, &vec![1; length]);
-    let nested = attribute(NESTED | 19, &[attribute(1, b"tls"), attribute(INFO, &[9; 200])].concat());
+    let nested = attribute(NESTED | ULP_INFO, &[attribute(1, b"tls"), attribute(INFO, &[9; 200])].concat());
     let flagged = attribute(NESTED | INFO, &[1; 248]);
     for (form, family, attributes, expected) in [
         ("as long as known", AF_INET, info(248), Some((160, 6))),
