@@ -51,7 +51,7 @@ fn every_case_gives_what_it_expects() {
     let failures: Vec<String> = cases
         .iter()
         .filter(|case| can_run(case))
-        .map(|case| (case, faults(case, &run(case))))
+        .map(|case| (case, faults_of_case(case)))
         .filter(|(_, faults)| !faults.is_empty())
         .map(|(case, faults)| format!("== {}\n{}\n", case.display(), faults.join("\n")))
         .collect();
@@ -62,6 +62,20 @@ fn every_case_gives_what_it_expects() {
         cases.len(),
         failures.join("\n")
     );
+}
+
+/// What is not as the case expects, tried again where a deadline ran out: the fakes answer at once, but the machine may be busy.
+fn faults_of_case(case: &Path) -> Vec<String> {
+    let mut tries = 5;
+    loop {
+        let output = run(case);
+        let late = String::from_utf8_lossy(&output.stderr).contains("timed out (option timeout)");
+        let faults = faults(case, &output);
+        tries -= 1;
+        if faults.is_empty() || !late || tries == 0 {
+            return faults;
+        }
+    }
 }
 
 /// Whether this host has what the case needs; says so if not.

@@ -19,11 +19,20 @@ use std::time::{Duration, Instant};
 
 pub use skip::skipped;
 
-/// The binary under test, with nothing in its environment.
+/// The binary under test, with nothing in its environment. `PLUGIN_UNDER_TEST` may name another one, behind the program that
+/// runs it and its flags: one for another processor, in QEMU.
 pub fn plugin() -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("telegraf-execd-network"));
-    command.env_clear();
+    let words = std::env::var("PLUGIN_UNDER_TEST").unwrap_or_default();
+    let mut words = words.split_whitespace();
+    let own = assert_cmd::cargo::cargo_bin!("telegraf-execd-network");
+    let mut command = words.next().map_or_else(|| Command::new(own), Command::new);
+    command.args(words).env_clear();
     command
+}
+
+/// Whether QEMU runs the binary under test.
+pub fn emulated() -> bool {
+    std::env::var_os("PLUGIN_UNDER_TEST").is_some()
 }
 
 /// Puts an executable shell script into `dir`.
