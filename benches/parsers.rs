@@ -1,6 +1,6 @@
-//! The hot paths by themselves: a table in, lines out, nothing of the system between.
+//! Benchmarks of the hot paths alone: from a table to rows, and from rows to lines, without I/O.
 //!
-//! `cargo bench --bench parsers`. The texts are what ss 6.1 and Linux 6.18 give for connected sockets on loopback.
+//! `cargo bench --bench parsers`. The inputs are like those of ss 6.1 and Linux 6.18 for connected sockets on loopback.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -11,20 +11,20 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use telegraf_execd_network::accumulator::Accumulator;
 use telegraf_execd_network::config::Global;
-use telegraf_execd_network::inputs::net::procfs::Devices;
+use telegraf_execd_network::inputs::net::dev::Devices;
 use telegraf_execd_network::inputs::socketstat::lines::Lines as SocketLines;
 use telegraf_execd_network::inputs::socketstat::netlink::question::AF_INET;
 use telegraf_execd_network::inputs::socketstat::netlink::rows::Rows;
 use telegraf_execd_network::inputs::socketstat::socket::{
     Device, Endpoint, Protocol, Socket, State, TcpInfo,
 };
-use telegraf_execd_network::inputs::socketstat::ss::table::Table;
+use telegraf_execd_network::inputs::socketstat::ss::table::SsTable;
 use telegraf_execd_network::line_protocol::Unsigned;
 use telegraf_execd_network::lines::Lines;
 use telegraf_execd_network::logger::{Level, Logger};
 use telegraf_execd_network::output::Output;
 
-/// Rows of a table.
+/// The number of rows of a table.
 const ROWS: usize = 1_000;
 
 fn main() {
@@ -52,12 +52,12 @@ fn ss_output() -> Vec<u8> {
 }
 
 fn parse_ss(text: &[u8]) {
-    let mut table = Table::new(Protocol::Tcp);
+    let mut table = SsTable::new(Protocol::Tcp);
     let mut each = |socket: &Socket<'_>| {
         black_box(socket);
     };
-    Lines::default().feed(text, &mut |line| table.line(line, &mut each).expect("a table of ss's"));
-    table.finish(&mut each).expect("a table of ss's");
+    Lines::default().feed(text, &mut |line| table.line(line, &mut each).expect("a valid table"));
+    table.finish(&mut each).expect("a valid table");
 }
 
 #[divan::bench]
@@ -73,7 +73,7 @@ fn netlink_payload() -> Vec<u8> {
     payload.resize(24, 0);
     payload.extend([127, 0, 0, 1]);
     payload.resize(72, 0);
-    // Attributes: type of service, class, congestion control, and the counters.
+    // Attributes: type of service, class, congestion control algorithm and `tcp_info`.
     payload.extend([
         5, 0, 5, 0, 0, 0, 0, 0, 8, 0, 17, 0, 0, 0, 0, 0, 10, 0, 4, 0, b'c', b'u', b'b', b'i', b'c', 0, 0, 0,
     ]);
@@ -89,7 +89,7 @@ fn netlink_rows(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         for _ in 0..ROWS {
             let socket = rows.parse(Protocol::Tcp, AF_INET, black_box(&payload));
-            black_box(socket.expect("a whole message"));
+            black_box(socket.expect("a valid message"));
         }
     });
 }
@@ -115,7 +115,7 @@ fn proc_net_dev(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// From a socket to its line, through the filter without options.
+/// From a socket to its line, with a filter without options.
 #[divan::bench]
 fn line_protocol(bencher: Bencher<'_, '_>) {
     let end = |port| Endpoint::Inet {

@@ -5,23 +5,19 @@ use crate::quote::quote;
 /// A system whose netstat is supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
-    /// FreeBSD.
     FreeBsd,
-    /// OpenBSD.
     OpenBsd,
-    /// NetBSD.
     NetBsd,
-    /// macOS.
     MacOs,
 }
 
 impl Platform {
     /// Every platform, in the order of the documentation.
-    pub const ALL: [Self; 4] = [Self::FreeBsd, Self::OpenBsd, Self::NetBsd, Self::MacOs];
+    pub(crate) const ALL: [Self; 4] = [Self::FreeBsd, Self::OpenBsd, Self::NetBsd, Self::MacOs];
 
-    /// The name in the configuration, which is also that of Rust's `target_os`.
+    /// The name in the configuration, the same as Rust's `target_os`.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::FreeBsd => "freebsd",
             Self::OpenBsd => "openbsd",
@@ -30,17 +26,15 @@ impl Platform {
         }
     }
 
-    /// The platform with that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|platform| platform.name() == name)
     }
 
-    /// The platform that the option `netstat_platform` names; without it, the platform of the build.
+    /// The platform that the option `netstat_platform` names, or by default the platform of the build.
     ///
     /// # Errors
-    /// When there is no platform with that name.
-    pub fn of_option(option: Option<&str>) -> Result<Option<Self>, String> {
+    /// When the name is unknown.
+    pub(crate) fn of_option(option: Option<&str>) -> Result<Option<Self>, String> {
         let Some(name) = option else { return Ok(Self::current()) };
         Self::from_name(name).map(Some).ok_or_else(|| {
             let allowed = Self::ALL.map(Self::name).join(", ");
@@ -48,16 +42,16 @@ impl Platform {
         })
     }
 
-    /// The platform that this binary was built for; `None` on Linux and others.
+    /// The platform that this binary was built for, or `None` for Linux and others.
     #[must_use]
-    pub fn current() -> Option<Self> {
+    pub(crate) fn current() -> Option<Self> {
         Self::from_name(std::env::consts::OS)
     }
 }
 
-/// Why netstat cannot be run on a system that is not supported and without `netstat_platform`.
+/// The message for a system whose netstat is not supported, without `netstat_platform`.
 #[must_use]
-pub fn unknown() -> String {
+pub(crate) fn unknown() -> String {
     let names = Platform::ALL.map(Platform::name).join(", ");
     format!("this system's netstat is not known: it is none of {names} (option netstat_platform)")
 }
@@ -67,7 +61,7 @@ mod tests {
     use super::Platform;
 
     #[test]
-    fn names_lead_back_to_their_platforms() {
+    fn finds_each_platform_by_name() {
         for platform in Platform::ALL {
             assert_eq!(Platform::from_name(platform.name()), Some(platform));
         }
@@ -76,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_build_knows_its_own_platform() {
+    fn current_is_the_platform_of_the_build() {
         let expected = if cfg!(target_os = "freebsd") {
             Some(Platform::FreeBsd)
         } else if cfg!(target_os = "openbsd") {

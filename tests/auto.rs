@@ -1,4 +1,4 @@
-//! What `source = "auto"` says of its choice, gather after gather.
+//! The log messages of `source = "auto"` about its choice.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -7,10 +7,10 @@ use std::process::{ChildStdin, ChildStdout, Stdio};
 use crate::support::needs::needs_sock_diag;
 use crate::support::{fake, plugin, preload, skipped, write};
 
-/// The second input's metric shows that the first has gathered.
+/// The second input's metric shows that the first input is done.
 const CONFIG: &str = "[[inputs.socketstat]]\nprotocols = ['tcp']\n[[inputs.net]]\ninterfaces = ['none']\n";
 
-/// Asks for a gather and reads its lines.
+/// Triggers a gather and reads its lines.
 fn gather(stdin: &mut ChildStdin, stdout: &mut BufReader<ChildStdout>) -> Vec<String> {
     stdin.write_all(b"\n").expect("the plugin reads");
     let mut lines = Vec::new();
@@ -22,12 +22,12 @@ fn gather(stdin: &mut ChildStdin, stdout: &mut BufReader<ChildStdout>) -> Vec<St
     lines
 }
 
-/// Runs the plugin with `directory` as PATH; `between` is called before each of the gathers. What it logged.
+/// Runs the plugin with `directory` as PATH, and calls each of `between` before a gather. Returns the log.
 fn log(directory: &Path, between: &[&dyn Fn()]) -> Vec<String> {
     log_with(directory, &[], between)
 }
 
-/// As [`log`], with more variables in the environment.
+/// Like [`log`], with more environment variables.
 fn log_with(directory: &Path, environment: &[(&str, &Path)], between: &[&dyn Fn()]) -> Vec<String> {
     let config = write(directory, "plugin.conf", CONFIG);
     let mut child = plugin()
@@ -53,13 +53,13 @@ fn log_with(directory: &Path, environment: &[(&str, &Path)], between: &[&dyn Fn(
 }
 
 #[test]
-fn one_that_cannot_start_is_passed_over() {
+fn a_source_that_cannot_start_is_passed_over() {
     if !needs_sock_diag() {
         return;
     }
     let directory = tempfile::tempdir().expect("a temporary directory");
     fake(directory.path(), "ss", "");
-    // It is there, so it is chosen; but it cannot be started.
+    // It exists, so it is chosen, but it cannot be started.
     fake(directory.path(), "install", "printf '#!/nonexistent/interpreter\\n' > \"${0%/*}/ss\"");
     let broken = || {
         let install = std::process::Command::new(directory.path().join("install")).status();
@@ -74,7 +74,7 @@ fn one_that_cannot_start_is_passed_over() {
 }
 
 #[test]
-fn another_choice_is_said() {
+fn a_change_of_source_is_logged() {
     if !needs_sock_diag() {
         return;
     }
@@ -90,7 +90,7 @@ fn another_choice_is_said() {
 }
 
 #[test]
-fn one_that_fails_in_three_gathers_in_a_row_is_passed_over() {
+fn a_source_that_fails_in_three_gathers_in_a_row_is_passed_over() {
     if !needs_sock_diag() {
         return;
     }
@@ -107,9 +107,9 @@ fn one_that_fails_in_three_gathers_in_a_row_is_passed_over() {
     assert_eq!(*second, expected);
 }
 
-/// What systemd's `RestrictAddressFamilies` without `AF_NETLINK` does: `ss` then reads `/proc`, without a word.
+/// Like systemd's `RestrictAddressFamilies` without `AF_NETLINK`. `ss` then silently reads `/proc`.
 #[test]
-fn without_netlink_the_log_says_that_ss_has_no_counters() {
+fn without_netlink_the_missing_counters_of_ss_are_logged() {
     const SOURCE: &str = r"
 #define _GNU_SOURCE
 #include <errno.h>
@@ -129,9 +129,12 @@ int socket(int family, int type, int protocol) {
     fake(directory.path(), "ss", "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'");
     let library = library.path().join("family.so");
     let log = log_with(directory.path(), &[("LD_PRELOAD", &library)], &[&|| {}, &|| {}]);
-    let [source, counters] = log.as_slice() else { panic!("{log:#?}") };
+    let [source, counters, interfaces] = log.as_slice() else { panic!("{log:#?}") };
     assert_eq!(source, "I! [inputs.socketstat] sockets are read from source ss");
     assert!(
         counters.starts_with("I! [inputs.socketstat] ss: cannot use netlink, so there are no TCP counters")
     );
+    let expected =
+        "I! [inputs.net] interfaces are read from source procfs (netlink: cannot list the interfaces: ";
+    assert!(interfaces.starts_with(expected), "{interfaces}");
 }

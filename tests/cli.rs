@@ -1,4 +1,4 @@
-//! The command line: flags, Go's spellings of them, and exit codes.
+//! The command line: flags, the forms that Go accepts, and exit codes.
 
 use crate::support;
 use std::ffi::OsStr;
@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The plugin with these arguments, an empty PATH and recorded `/proc` and `/sys`.
+/// The plugin with some arguments, an empty PATH, and recorded `/proc` and `/sys`.
 fn command(arguments: &[&str]) -> Command {
     let recorded = Path::new(ROOT).join("fixtures/net-kernel-6.18");
     let mut plugin = support::plugin();
@@ -38,7 +38,7 @@ fn metrics(output: &Output) -> Vec<String> {
 }
 
 #[test]
-fn the_sample_is_printed_as_it_stands() {
+fn the_sample_is_printed_unchanged() {
     let sample = fs::read_to_string(Path::new(ROOT).join("plugin.conf.sample")).expect("the sample");
     for flag in ["--sample-config", "-sample_config", "-sample-config"] {
         let output = run(&[flag]);
@@ -54,7 +54,7 @@ fn without_a_file_the_sample_is_the_configuration() {
     assert_eq!(metrics(&without), metrics(&with));
     assert_eq!(text(&without.stderr), text(&with.stderr));
     assert_eq!(without.status, with.status);
-    // The recorded host has two interfaces that are up, and protocol statistics.
+    // Two interfaces that are up, and the protocol statistics.
     assert_eq!(metrics(&without).iter().filter(|line| line.starts_with("net,")).count(), 3);
 }
 
@@ -88,7 +88,7 @@ fn version_and_help_go_to_stdout() {
 }
 
 #[test]
-fn go_spellings_are_taken() {
+fn flags_are_accepted_as_in_go() {
     let config = format!("{ROOT}/fixtures/net-kernel-6.18/plugin.conf");
     let long = run(&["--config", &config, "--once", "--influx-uint-support"]);
     assert_eq!(long.status.code(), Some(0), "{}", text(&long.stderr));
@@ -115,9 +115,9 @@ fn go_spellings_are_taken() {
     }
 }
 
-/// A value is a file name or a duration: underscores and a dash at its start belong to it.
+/// Underscores and a leading dash belong to the value.
 #[test]
-fn values_are_taken_as_they_are() {
+fn values_are_not_rewritten() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     support::write(dir.path(), "-my_file", "[[inputs.net]]\n  interfaces = [\"veth0\"]\n");
     for arguments in [
@@ -138,7 +138,7 @@ fn values_are_taken_as_they_are() {
     }
 }
 
-/// As strconv.ParseBool of Go reads them.
+/// As Go's strconv.ParseBool parses them.
 #[test]
 fn switches_take_a_value_as_in_go() {
     let config = format!("{ROOT}/fixtures/net-kernel-6.18/plugin.conf");
@@ -161,16 +161,16 @@ fn switches_take_a_value_as_in_go() {
     }
 }
 
-/// Whatever it waits for, here a reader of its output: SIGINT and SIGTERM end it.
+/// SIGINT and SIGTERM end the plugin while it waits for a reader of its output.
 #[test]
-fn signals_end_what_prints_too() {
+fn signals_end_the_printing_flags_too() {
     for flag in ["--sources", "--sample-config", "--check"] {
         for signal in [Signal::SIGINT, Signal::SIGTERM] {
             let (_reader, writer) = support::execd::full_pipe();
             let mut child = command(&[flag]).stdout(writer).spawn().expect("the plugin starts");
             let pid = Pid::from_raw(child.id().try_into().expect("a process id fits"));
             support::wait_until("it waits for the reader", || {
-                // Its main thread is in write(1, ...).
+                // The main thread blocks in write(1, ...).
                 let call = fs::read_to_string(format!("/proc/{pid}/syscall")).expect("it runs");
                 call.split(' ').nth(1) == Some("0x1")
             });
@@ -185,10 +185,10 @@ fn signals_end_what_prints_too() {
     }
 }
 
-/// Telegraf may lose the last line of a process that ends at once: the plugin waits a little, unless somebody reads the
-/// line who is not Telegraf.
+/// Telegraf may lose the last line of a process that exits at once, so the plugin waits before it exits, unless the reader
+/// is not Telegraf.
 #[test]
-fn a_configuration_error_is_left_time_to_be_read() {
+fn the_exit_after_a_configuration_error_is_delayed() {
     let took = |arguments: &[&str]| {
         let begin = Instant::now();
         assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
@@ -200,20 +200,20 @@ fn a_configuration_error_is_left_time_to_be_read() {
         assert!(shortest >= Some(Duration::from_millis(100)), "{arguments:?}: {shortest:?}");
     }
     for flag in ["--once", "--check"] {
-        // A busy machine makes it slower, but not each time.
+        // On a busy machine some runs are slower, but not all.
         let shortest = (0..50).map(|_| took(&[&missing[..], &[flag]].concat())).min();
         assert!(shortest < Some(Duration::from_millis(100)), "{flag}: {shortest:?}");
     }
 }
 
-/// The lines of `--check` for a configuration, on the recorded host without ss.
+/// Runs `--check` on a configuration, with the recorded host and without ss.
 fn check(config: &str) -> Output {
     let dir = tempfile::tempdir().expect("a temporary directory");
     run(&["--check", "--config", &support::write(dir.path(), "plugin.conf", config)])
 }
 
 #[test]
-fn check_says_what_would_be_gathered() {
+fn check_describes_each_input() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     support::fake(dir.path(), "ss", "echo it ran > \"${0%/*}/ran\"\n");
     let config = "\
@@ -256,7 +256,7 @@ fn check_counts_the_inputs() {
 }
 
 #[test]
-fn check_says_what_is_wrong_in_the_configuration() {
+fn check_reports_configuration_errors() {
     for (config, complaint) in [
         (
             "[[inputs.net]]\n  interfacs = [\"lo\"]\n",
@@ -321,14 +321,14 @@ fn bad_usage_is_exit_code_2() {
 }
 
 #[test]
-fn a_misspelt_flag_is_answered_with_the_nearest() {
+fn the_error_for_a_misspelt_flag_suggests_the_nearest() {
     let output = run(&["--poll-intervall", "1s"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("--poll-interval"), "{}", text(&output.stderr));
 }
 
 #[test]
-fn debug_shows_what_is_silent_otherwise() {
+fn debug_enables_debug_messages() {
     let config = format!("{ROOT}/fixtures/net-snmp-missing");
     let mut plugin = support::plugin();
     plugin.args(["--once", "--debug", "--config", &format!("{config}/plugin.conf")]);

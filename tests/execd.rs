@@ -1,7 +1,7 @@
-//! The execd protocol on the real binary: what triggers a gather, what ends the process, and what it writes when.
+//! The execd protocol of the real binary: what triggers a gather, what ends the process, and when it writes.
 //!
-//! Each test drives one process. Waits have generous limits that only a failure reaches; order is made with named pipes
-//! and files, not with pauses.
+//! Time limits are generous, so that only a failure reaches them. Tests synchronize with named pipes and files, not with
+//! sleeps.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -41,7 +41,7 @@ fn every_newline_and_signal_is_a_gather() {
     assert_eq!(seen.len(), 8, "each gather has its own time: {seen:#?}");
 }
 
-/// A newline is seen wherever it stands in what one read returns.
+/// A newline triggers a gather at any position in the bytes that one read returns.
 #[test]
 fn a_newline_behind_other_bytes_in_one_write() {
     for before in [0, 4095, 4096, 6000, 8191, 8192, 20_000] {
@@ -65,7 +65,7 @@ fn triggers_during_a_gather_make_one_more() {
     let dir = dir();
     let (gate, started) = (dir.path().join("gate"), dir.path().join("started"));
     mkfifo(&gate, Mode::S_IRWXU).expect("a named pipe");
-    // A run ends when the gate lets one line through.
+    // Each run waits for a line from the pipe.
     let body = format!("echo x >> '{}'\nread -r line < '{}'\n{ANSWER}", started.display(), gate.display());
     fake(dir.path(), "ss", &body);
     let mut plugin = Execd::start(dir.path(), SOCKETS);
@@ -76,7 +76,7 @@ fn triggers_during_a_gather_make_one_more() {
         plugin.send(b"\n");
         plugin.signal(Signal::SIGUSR1);
     }
-    // Time for the plugin to see them all; where it is slower still, they make fewer gathers, not more.
+    // Gives the plugin time to see all triggers. On a slow machine they cause fewer gathers, not more.
     thread::sleep(Duration::from_millis(300));
     fs::write(&gate, "go\n").expect("the first run passes");
     plugin.line();
@@ -89,7 +89,7 @@ fn triggers_during_a_gather_make_one_more() {
 }
 
 #[test]
-fn the_end_of_stdin_finishes_what_is_pending() {
+fn pending_gathers_are_done_after_the_end_of_stdin() {
     for (input, gathers) in
         [("", 0..=0), ("no newline", 0..=0), ("\n", 1..=1), ("\nno newline", 1..=1), ("\n\n", 1..=2)]
     {
@@ -104,7 +104,7 @@ fn the_end_of_stdin_finishes_what_is_pending() {
 }
 
 #[test]
-fn the_end_of_stdin_in_a_gather_lets_it_finish() {
+fn the_end_of_stdin_does_not_interrupt_a_gather() {
     let dir = dir();
     let (gate, started) = (dir.path().join("gate"), dir.path().join("started"));
     mkfifo(&gate, Mode::S_IRWXU).expect("a named pipe");
@@ -156,7 +156,7 @@ fn sigterm_and_sigint_in_a_hung_gather_leave_no_child() {
 }
 
 #[test]
-fn killed_outright_it_leaves_no_child() {
+fn sigkill_leaves_no_child() {
     let dir = dir();
     hanging_ss(dir.path());
     let mut plugin = Execd::start(dir.path(), SOCKETS);
@@ -167,7 +167,7 @@ fn killed_outright_it_leaves_no_child() {
 }
 
 #[test]
-fn a_deadline_ends_the_child_and_costs_its_protocol_only() {
+fn a_timeout_kills_the_child_and_affects_only_its_protocol() {
     let dir = dir();
     hanging_ss(dir.path());
     let sockets = SOCKETS.replace("60s", "200ms");
@@ -176,7 +176,7 @@ fn a_deadline_ends_the_child_and_costs_its_protocol_only() {
     let pids = hanging_pids(dir.path());
     assert!(plugin.line().starts_with("net,"));
     wait_until("no child is left", || !pids.iter().any(|pid| running(*pid)));
-    // The host heals, and so does the plugin.
+    // Once ss works again, so does the plugin.
     fake(dir.path(), "ss", ANSWER);
     plugin.send(b"\n");
     let next = [plugin.line(), plugin.line()];
@@ -188,7 +188,7 @@ fn a_deadline_ends_the_child_and_costs_its_protocol_only() {
 }
 
 #[test]
-fn a_missing_ss_heals_and_is_said_seldom() {
+fn a_missing_ss_is_logged_rarely_until_it_is_installed() {
     let dir = dir();
     let mut plugin = Execd::start(dir.path(), &format!("{SOCKETS}{NET}"));
     for _ in 0..130 {
@@ -200,7 +200,7 @@ fn a_missing_ss_heals_and_is_said_seldom() {
     let next = [plugin.line(), plugin.line()];
     assert!(next.iter().any(|line| line.starts_with("socketstat,")), "{next:?}");
     let (_, _, stderr) = plugin.eof();
-    // Once, then every 60th time.
+    // Logged once, then every 60th time.
     let said: Vec<_> = stderr.iter().filter(|line| line.starts_with("E! [inputs.socketstat] ")).collect();
     assert_eq!(said.len(), 3, "{stderr:#?}");
     assert!(said[0].contains("iproute2"), "{said:#?}");
@@ -208,7 +208,7 @@ fn a_missing_ss_heals_and_is_said_seldom() {
 }
 
 #[test]
-fn a_closed_stdout_is_a_normal_end() {
+fn a_closed_stdout_ends_the_plugin_normally() {
     let dir = dir();
     let mut child = command(dir.path(), NET).spawn().expect("the plugin starts");
     drop(child.stdout.take());

@@ -1,7 +1,8 @@
-//! ss and netstat gone bad, by fakes on PATH: each costs its own protocol, is told for what it is, and leaves nothing behind.
+//! Faults of ss and netstat, with fakes on PATH. Each fault affects only its own protocol, is logged with the right reason,
+//! and leaves no process behind.
 //!
-//! A fake misbehaves for udp, the second of three protocols; before and after it every other metric has to be there. The
-//! deadline of a run is 5 s, long enough for what is good on a busy machine; how well it is kept is printed.
+//! A fake misbehaves for udp, the second of three protocols. All other metrics must be there, before and after. The
+//! timeout of a run is 5 s, long enough for a good run on a busy machine. How well it is kept is printed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,19 +16,19 @@ use crate::support::{fake, wait_until};
 use tempfile::TempDir;
 
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How much later than its deadline a run may end here, where other tests take the processor.
+/// How long after its deadline a run may end, since other tests use the processor too.
 const SLACK: Duration = Duration::from_secs(20);
 
 /// A program to be faked.
 struct Program {
     name: &'static str,
-    /// The section that reads it.
+    /// The section that uses it.
     section: &'static str,
-    /// The word of the command line that the misbehaving run has.
+    /// The argument of the run that misbehaves.
     victim: &'static str,
-    /// What it prints when all is well: one socket.
+    /// The normal output: one socket.
     good: &'static str,
-    /// How many runs there are a gather.
+    /// The number of runs per gather.
     protocols: usize,
 }
 
@@ -49,29 +50,29 @@ const NETSTAT: Program = Program {
     protocols: 2,
 };
 
-/// What misbehaviour has to lead to.
+/// The expected result of a fault.
 enum Outcome {
-    /// One `E!` line with one of these, and no metric of the protocol.
+    /// One `E!` line with one of these texts, and no metrics of the protocol.
     Error(&'static [&'static str]),
-    /// So many metrics of the protocol, and no error.
+    /// This number of metrics of the protocol, and no error.
     Metrics(usize),
-    /// So many metrics of the protocol, and one `W!` line.
+    /// This number of metrics of the protocol, and one `W!` line.
     Warning(usize),
 }
 
 impl Program {
-    /// Installs a fake that runs `bad` for the victim and notes each process that it is.
+    /// Installs a fake that runs `bad` for the chosen protocol and records the ids of its processes.
     fn install(&self, dir: &Path, bad: &str) {
         let (victim, good, pids) = (self.victim, self.good, dir.join("pids"));
         let body = format!(
             "case $* in\n*{victim}*) echo $$ >> '{0}'\n{bad}\n;;\n*)\n{good}\n;;\nesac\n",
             pids.display()
         );
-        // In a child of its own, which the shell may start while it waits: `& note` writes its process id.
+        // The shell runs the body as a child in the background; `note` records its process id.
         fake(dir, self.name, &body.replace("& note", &format!("& echo $! >> '{}'", pids.display())));
     }
 
-    /// Starts the plugin and sees it gather well.
+    /// Starts the plugin and checks a gather without a fault.
     fn start(&self, dir: &TempDir) -> Execd {
         self.install(dir.path(), self.good);
         let mut plugin = Execd::start(dir.path(), &format!("{}{NET}", self.section));
@@ -84,7 +85,7 @@ impl Program {
         assert_eq!(lines.len(), self.protocols, "{lines:#?}");
     }
 
-    /// Lets the fake misbehave for one gather.
+    /// Makes the fake misbehave for one gather.
     fn suffers(&self, bad: &str, outcome: &Outcome) {
         let dir = dir();
         let mut plugin = self.start(&dir);
@@ -120,7 +121,7 @@ impl Program {
         let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
         influx::read(text.as_bytes()).expect("what is written is line protocol");
 
-        // A killed process is gone only once its parent, or init, has looked.
+        // A killed process remains until its parent or init reaps it.
         wait_until("no process is left", || left(&dir.path().join("pids")).is_empty());
         assert_eq!(children(plugin.pid()), [0; 0], "a child is left");
         assert_eq!(plugin.descriptors(), descriptors, "a descriptor is left");
@@ -132,7 +133,7 @@ impl Program {
     }
 }
 
-/// A test for each misbehaviour, of ss and of netstat. `$GOOD` is what the fake prints otherwise.
+/// Defines a test per fault, for ss and for netstat. `$GOOD` is the normal output of the fake.
 macro_rules! misbehaviours {
     ($($name:ident: $bad:expr => $outcome:expr;)*) => {
         mod ss {
@@ -148,7 +149,7 @@ macro_rules! misbehaviours {
     };
 }
 
-/// What a run that does not end in time is said to have done.
+/// The error for a run that does not end in time.
 const LATE: Outcome = Outcome::Error(&["timed out"]);
 
 misbehaviours! {
@@ -183,7 +184,7 @@ misbehaviours! {
     floods_stderr: "exec /usr/bin/yes >&2" => LATE;
 }
 
-/// To ss, no output is a fault; netstat prints nothing where there is no socket.
+/// No output is an error for ss. netstat prints nothing if there are no sockets.
 #[test]
 fn ss_prints_nothing() {
     SS.suffers("exit 0", &Outcome::Error(&["printed nothing"]));
@@ -204,12 +205,13 @@ fn ss_prints_only_a_header() {
     SS.suffers("echo 'Recv-Q Send-Q Local Address:Port Peer Address:Port'", &Outcome::Metrics(0));
 }
 
-/// Rows that are none of ss's, or hold what line protocol does not: each is one metric, or skipped with a warning.
+/// Malformed rows, and bytes that line protocol cannot represent: each row is one metric, or skipped with a warning.
 #[test]
-fn hostile_rows_cost_themselves_only() {
+fn hostile_rows_affect_no_other_rows() {
     let dir = dir();
     let mut plugin = SS.start(&dir);
-    // CR LF, a lone surrogate, 0xff, a NUL, white space of all kinds, what line protocol escapes; then too few cells.
+    // CR LF, a lone surrogate, 0xff, NUL, all kinds of white space, characters that line protocol escapes; then too few
+    // cells.
     let rows = [
         r"127.0.0.1:1 127.0.0.1:2\r",
         r"a:1 \355\240\200:2",
@@ -232,7 +234,7 @@ fn hostile_rows_cost_themselves_only() {
         .filter_map(|metric| metric.tags.iter().find(|(key, _)| key == "remote_addr"))
         .map(|(_, value)| value.as_str())
         .collect();
-    // That of tcp, five of udp, that of raw.
+    // One of tcp, five of udp, one of raw.
     assert_eq!(
         peers,
         ["127.0.0.1", "127.0.0.1", "\u{FFFD}\u{FFFD}\u{FFFD}", "a\0b", "c", "\"\\\"", "127.0.0.1"]
@@ -244,7 +246,7 @@ fn hostile_rows_cost_themselves_only() {
     );
 }
 
-/// What is said, and what is gathered, while ss is not as it should be, and after.
+/// Checks the log and the metrics while something is wrong with ss, and afterwards.
 fn without_ss(change: impl FnOnce(&Path), complaint: &str) {
     let dir = dir();
     let mut plugin = SS.start(&dir);
@@ -253,7 +255,7 @@ fn without_ss(change: impl FnOnce(&Path), complaint: &str) {
     assert_eq!(plugin.gather(), [""; 0]);
     let said = plugin.complaint();
     assert!(said.starts_with("E! [inputs.socketstat] ") && said.contains(complaint), "{said}");
-    // The message names the sources that would work; the kernel was asked for that, through a descriptor that stays open.
+    // The message names the sources that would work. The netlink probe for this leaves its descriptor open.
     assert!(plugin.descriptors() <= descriptors + 1);
     let ss = dir.path().join("ss");
     if ss.is_dir() {
@@ -277,7 +279,7 @@ fn ss_is_not_executable() {
 }
 
 #[test]
-fn ss_is_no_program() {
+fn ss_is_not_a_program() {
     let change = |dir: &Path| fs::write(dir.join("ss"), b"\x7fELF and no more").expect("it can be written");
     without_ss(change, "cannot start");
 }
@@ -302,7 +304,7 @@ fn ss_is_replaced() {
     assert!(plugin.eof().2.is_empty());
 }
 
-/// Entries of PATH that are no place to look: relative, empty, missing, a file; and in the first that is, ss is a directory.
+/// Entries of PATH that are not searched: relative, empty, missing, a file. In the first that is, ss is a directory.
 #[test]
 fn only_absolute_directories_of_path_are_searched() {
     let (trap, good) = (dir(), dir());
@@ -323,7 +325,7 @@ fn only_absolute_directories_of_path_are_searched() {
     assert!(plugin.eof().2.is_empty());
 }
 
-/// The child gets `PATH` and `LC_ALL=C`, stdin from /dev/null, and no descriptor of ours but its own.
+/// A child gets `PATH` and `LC_ALL=C`, stdin from /dev/null, and no descriptor of the plugin but its own pipes.
 #[test]
 fn a_child_inherits_nothing() {
     let dir = dir();
@@ -342,20 +344,20 @@ fn a_child_inherits_nothing() {
     let (variables, rest) = text.split_once("total ").expect("env, then ls");
     let mut variables: Vec<&str> =
         variables.lines().filter(|line| !line.starts_with("_=") && !line.starts_with("PWD=")).collect();
-    // What a shell adds of its own is left out.
+    // Without the variables that a shell adds.
     variables.sort_unstable();
     assert_eq!(variables, ["LC_ALL=C", &format!("PATH={}", dir.path().display())], "{text}");
     assert!(rest.ends_with("/dev/null\n"), "{text}");
-    // None of our own stdin, stdout and stderr.
+    // None of the plugin's own stdin, stdout and stderr.
     for ours in 0..3 {
         let ours = fs::read_link(format!("/proc/{}/fd/{ours}", plugin.pid())).expect("it is open");
         assert!(!rest.contains(&*ours.to_string_lossy()), "{} in {text}", ours.display());
     }
 }
 
-/// inputs.net with netstat: one run for all, whose fault costs the interfaces and nothing else.
+/// inputs.net with netstat: one run for all interfaces, whose failure affects only them.
 #[test]
-fn netstat_of_interfaces_gone_bad() {
+fn netstat_fails_for_interfaces() {
     for (bad, reason) in [
         ("exec /bin/sleep 1000", "timed out"),
         ("exit 1", "ended with exit code 1"),
@@ -385,7 +387,7 @@ fn netstat_of_interfaces_gone_bad() {
     }
 }
 
-/// macOS truncates names, so that single interfaces are asked for: all runs together have one deadline.
+/// netstat on macOS truncates names, so there is a run per interface. All runs together have one deadline.
 #[test]
 fn one_deadline_for_all_runs_of_netstat() {
     let dir = dir();

@@ -1,7 +1,7 @@
-//! The execd side gone bad: stdin, stdout, stderr.
+//! Faults of stdin, stdout and stderr.
 //!
-//! Where a test waits on purpose, `FAULT_SECONDS` (default 3) says for how long: a full minute in `cargo test` would hold
-//! everything up, and what a stalled reader does to the plugin shows within the first second.
+//! `FAULT_SECONDS` (default 3) is how long a fault lasts in tests that wait. The effects of a stalled reader show within
+//! the first second, so the default is short.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -16,7 +16,7 @@ use crate::support;
 use crate::support::execd::{ANSWER, Execd, NET, SOCKETS, command, dir, fixture, full_pipe};
 use crate::support::{fake, wait_until, write};
 
-/// For how long a fault lasts.
+/// How long a fault lasts.
 fn while_it_lasts() -> Duration {
     let seconds =
         std::env::var("FAULT_SECONDS").map_or(3, |text| text.parse().expect("FAULT_SECONDS is a number"));
@@ -35,9 +35,9 @@ fn stdin_closed_at_once() {
 }
 
 #[test]
-fn a_flood_of_newlines_is_no_backlog() {
+fn a_flood_of_newlines_makes_no_backlog() {
     let dir = dir();
-    // Each gather runs a program, so they are slower than the newlines.
+    // Each gather runs a program, so it is slower than the newlines.
     fake(dir.path(), "ss", ANSWER);
     let mut plugin = Execd::start(dir.path(), SOCKETS);
     let begin = Instant::now();
@@ -52,7 +52,7 @@ fn a_flood_of_newlines_is_no_backlog() {
 }
 
 #[test]
-fn binary_on_stdin_is_newlines_at_most() {
+fn only_newlines_count_in_binary_data_on_stdin() {
     let dir = dir();
     let mut plugin = Execd::start(dir.path(), NET);
     let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
@@ -80,7 +80,7 @@ fn a_line_of_100_mib_without_end() {
     assert_eq!(plugin.eof().0.code(), Some(0));
 }
 
-/// Interfaces enough to fill a pipe several times.
+/// Enough interfaces to fill a pipe several times.
 fn many_interfaces(dir: &Path) -> String {
     let recorded =
         fs::read_to_string(fixture("net-kernel-6.18").join("proc/net/dev")).expect("a recorded file");
@@ -93,7 +93,7 @@ fn many_interfaces(dir: &Path) -> String {
     NET.replace("veth0", "long-*")
 }
 
-/// A reader that stalls makes the plugin wait: it does not grow, and goes on where it was.
+/// If the reader stalls, the plugin waits without using more memory, and then continues.
 #[test]
 fn stdout_is_a_full_pipe() {
     let dir = dir();
@@ -110,7 +110,7 @@ fn stdout_is_a_full_pipe() {
     };
     let mut stdin = child.stdin.take().expect("stdin is a pipe");
     stdin.write_all(b"\n").expect("the plugin reads its stdin");
-    // It stands in write(2) once the pipe is full.
+    // It blocks in write(2) once the pipe is full.
     let wchan = format!("/proc/{}/stat", child.id());
     wait_until("the pipe is full", || {
         let first = fs::read_to_string(&wchan).expect("the plugin runs");
@@ -133,14 +133,14 @@ fn stdout_is_a_full_pipe() {
     stdout.read_to_end(&mut text).expect("the rest can be read");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     let metrics = influx::read(&text).expect("no line is broken");
-    // The gather that stood, and one for all the triggers that came meanwhile; a further one where the last trigger was
-    // read only when that had begun.
+    // The gather that was blocked, and one for all triggers in the meantime. One more if the last trigger was read after
+    // that one had begun.
     assert!([2 * 5000, 3 * 5000].contains(&metrics.len()), "{} after {triggers} triggers", metrics.len());
     assert!(metrics.chunks(5000).all(|gather| gather.iter().all(|metric| metric.time == gather[0].time)));
 }
 
 #[test]
-fn stdout_closed_in_mid_line() {
+fn stdout_closed_in_the_middle_of_a_line() {
     let dir = dir();
     let config = many_interfaces(dir.path());
     let mut plugin = command(dir.path(), &config);
@@ -161,9 +161,9 @@ fn stdout_closed_in_mid_line() {
     assert_eq!((status.and_then(|status| status.code()), stderr.as_str()), (Some(0), ""));
 }
 
-/// Telegraf takes what it has read for a line when the pipe ends: a kill at any moment must leave whole lines.
+/// Telegraf parses an unfinished last line too, so a kill at any moment must leave whole lines.
 #[test]
-fn killed_in_mid_gather() {
+fn killed_during_a_gather() {
     let dir = dir();
     let config = many_interfaces(dir.path());
     let mut cut = 0;
@@ -173,7 +173,7 @@ fn killed_in_mid_gather() {
         let mut child = plugin.spawn().expect("the plugin starts");
         let mut stdout = child.stdout.take().expect("stdout is a pipe");
         child.stdin.as_mut().expect("stdin is a pipe").write_all(b"\n").expect("the plugin reads its stdin");
-        // Some of it, so that the pipe, which is full, is written to again.
+        // Reads some of it, so that there is room in the full pipe.
         let mut text = vec![0; n * 12_000 + 1];
         stdout.read_exact(&mut text).expect("lines come");
         child.kill().expect("it can be killed");
@@ -182,11 +182,11 @@ fn killed_in_mid_gather() {
         let metrics = influx::read(&text).expect("whole lines only");
         cut += usize::from(metrics.len() < 5000);
     }
-    println!("{cut} of 30 gathers were cut off");
-    assert!(cut > 15, "{cut} of 30 gathers were cut off");
+    println!("{cut} of 30 gathers were interrupted");
+    assert!(cut > 15, "{cut} of 30 gathers were interrupted");
 }
 
-/// A disk that is full may have room again: the plugin says so and stays.
+/// A full disk may have room again later, so the plugin logs an error and continues.
 #[test]
 fn stdout_is_a_full_disk() {
     let dir = dir();
@@ -209,9 +209,9 @@ fn stdout_is_a_full_disk() {
     assert_eq!(once.status().expect("the plugin runs").code(), Some(1));
 }
 
-/// A limit on the size of files (`ulimit -f`) is no reason to end: whoever empties the file makes room again.
+/// The same at the limit of the file size (`ulimit -f`): the file may be truncated later.
 #[test]
-fn stdout_is_a_file_at_its_largest_size() {
+fn stdout_is_a_file_at_the_size_limit() {
     let dir = dir();
     let out = dir.path().join("out");
     let plugin = command(dir.path(), NET);
@@ -237,17 +237,17 @@ fn stdout_is_a_file_at_its_largest_size() {
     File::options().write(true).truncate(true).open(&out).expect("the file can be emptied");
     plugin.send(b"\n");
     wait_until("it writes again", || {
-        // What was missing of the line that did not fit comes first.
+        // The rest of the line that did not fit comes first.
         fs::read_to_string(&out).expect("it can be read").lines().any(|line| line.starts_with("net,"))
     });
     assert_eq!(plugin.eof().0.code(), Some(0));
 }
 
-/// Telegraf may end its reading of stderr: the plugin's work does not depend on it.
+/// The plugin continues if Telegraf does not read stderr.
 #[test]
 fn stderr_closed_or_full() {
     let dir = dir();
-    // There is no ss, so each gather has something to say.
+    // There is no ss, so each gather logs an error.
     for full in [false, true] {
         let (reader, writer) = full_pipe();
         let reader = full.then_some(reader);
@@ -265,8 +265,8 @@ fn stderr_closed_or_full() {
     }
 }
 
-/// Without stdin, stdout and stderr the first files that it opens would get their numbers: whatever becomes of it, it must not
-/// write into them, nor hang.
+/// Without stdin, stdout and stderr, the first files that the plugin opens would get descriptors 0 to 2. It must not write
+/// to these files, nor hang.
 #[test]
 fn all_of_them_closed() {
     let dir = dir();

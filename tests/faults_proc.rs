@@ -1,7 +1,8 @@
-//! /proc and /sys gone bad: each file costs what it holds and nothing else, holds nothing up, and heals.
+//! Faults of files in /proc and /sys. Each affects only the metrics from that file, blocks nothing, and has no effect once
+//! the file is good again.
 //!
-//! `HOST_PROC` and `HOST_SYS` are directories of the test's own. Two sections read the files, and a third, from a fake ss, has
-//! to be there each time.
+//! `HOST_PROC` and `HOST_SYS` are directories of the test. Two sections read these files. A third uses a fake ss, and its
+//! metrics must always be there.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -29,15 +30,15 @@ const CONFIG: &str = "\
   source = \"ss\"
   timeout = \"60s\"
 ";
-/// What the third section reads.
+/// The metric of the third section.
 const SS: &str = "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'\necho 'ESTAB 0 0 127.0.0.1:1 127.0.0.1:2'\n";
 const SECTIONS: [&str; 4] = ["interface=veth", "interface=all", "proto=tcp", "proto=udp"];
 
-/// A host whose files may be spoilt, and the plugin that reads them.
+/// A host whose files can be damaged, and a plugin that reads them.
 struct Host {
     dir: TempDir,
     plugin: Execd,
-    /// How many lines of each of [`SECTIONS`] there are while all is well.
+    /// The number of lines of each of [`SECTIONS`] without a fault.
     well: [usize; 4],
 }
 
@@ -64,7 +65,7 @@ impl Host {
         self.dir.path().join(file)
     }
 
-    /// How many lines of each of [`SECTIONS`] one gather has.
+    /// The number of lines of each of [`SECTIONS`] in one gather.
     fn gather(&mut self) -> [usize; 4] {
         self.plugin.send(b"\n");
         let lines = self.plugin.lines_before("end,");
@@ -73,8 +74,8 @@ impl Host {
         SECTIONS.map(|section| lines.iter().filter(|line| line.contains(section)).count())
     }
 
-    /// Spoils a file, and expects a gather with this difference to the good one and a log line with this text, or none.
-    /// Whatever happens, nothing else changes, no descriptor is left, and it heals.
+    /// Damages a file. Expects a gather with this difference from the good one, and a log line with this text or none.
+    /// Nothing else may change, no descriptor may leak, and the fault must end when the file is restored.
     fn spoil(&mut self, what: &str, spoil: impl FnOnce(&Self), lost: [usize; 4], complaint: Option<&str>) {
         let descriptors = self.plugin.descriptors();
         spoil(self);
@@ -95,7 +96,7 @@ impl Host {
         assert_eq!(self.gather(), self.well, "after {what}");
     }
 
-    /// Spoils a file by putting `text` in its place.
+    /// Damages a file by replacing its content with `text`.
     fn replace(
         &mut self,
         what: &str,
@@ -117,7 +118,7 @@ impl Host {
     }
 }
 
-/// The host's files as they should be.
+/// The good files of the host.
 fn restore(dir: &Path) {
     for root in ["proc", "sys"] {
         if dir.join(root).exists() {
@@ -143,11 +144,10 @@ fn restore(dir: &Path) {
     }
 }
 
-/// Something else than a file, by name, and how it is put in the place of one.
+/// A replacement for a file: its name, and a function that puts it there.
 type OtherThing = (&'static str, fn(&Path));
 
-/// What may stand in the place of any file: nothing, a directory, a pipe that nobody writes to, an empty file, a file that may
-/// not be read, garbage.
+/// Replacements for any file: nothing, a directory, a pipe without a writer, an empty file, an unreadable file, garbage.
 fn other_things() -> [OtherThing; 6] {
     fn remove(path: &Path) {
         fs::remove_file(path).expect("it is there");
@@ -189,7 +189,7 @@ fn dev_is_something_else() {
     }
 }
 
-/// That the protocol statistics are not there is no fault: they go in silence.
+/// Missing protocol statistics are not an error, so nothing is logged.
 #[test]
 fn snmp_is_something_else() {
     let mut host = Host::start();
@@ -203,7 +203,7 @@ fn the_table_of_tcp_is_something_else() {
     let mut host = Host::start();
     let [_, _, tcp, _] = host.well;
     for (what, spoil) in other_things() {
-        // Without IPv6 there is only the one file, so the other's metrics alone are no fault.
+        // Without IPv6 there is only one of the files, so a missing file is not an error.
         let of_ipv6 = if what == "missing" { 9 } else { 0 };
         let complaint = (what != "missing").then_some("/proc/net/tcp");
         host.spoil(what, |host| spoil(&host.path("proc/net/tcp")), [0, 0, tcp - of_ipv6, 0], complaint);
@@ -233,7 +233,7 @@ fn the_whole_directory_is_missing() {
     assert_eq!(host.gather(), host.well);
 }
 
-/// The speed is -1 where it cannot be told; nothing waits for it.
+/// An unknown speed is -1, and reading it never blocks.
 #[test]
 fn speed_is_something_else() {
     let mut host = Host::start();
@@ -243,22 +243,22 @@ fn speed_is_something_else() {
     host.spoil("no /sys", |host| fs::remove_dir_all(host.path("sys")).expect("it is ours"), [0; 4], None);
 }
 
-/// A file that ends anywhere keeps the lines before its end.
+/// In a truncated file, the lines before the end are still used.
 #[test]
-fn dev_is_cut_in_mid_line() {
+fn dev_is_truncated_within_a_line() {
     let mut host = Host::start();
     let text = host.text("proc/net/dev");
     let last_line = text.trim_end().rfind('\n').expect("several lines") + 1;
     for end in (last_line + 1..text.trim_end().len()).step_by(7) {
         let cut = &text[..end];
-        // White space alone is no line.
+        // White space alone is not a line.
         let complaint = (!cut[last_line..].trim().is_empty()).then_some("skipped 1 malformed rows");
         host.replace(cut, "proc/net/dev", cut, [1, 0, 0, 0], complaint);
     }
 }
 
 #[test]
-fn the_table_of_udp_is_cut_in_mid_line() {
+fn the_table_of_udp_is_truncated_within_a_line() {
     let mut host = Host::start();
     let text = host.text("proc/net/udp");
     let row = text.find(": 0100007F:D0FD").expect("a recorded socket");
@@ -266,17 +266,17 @@ fn the_table_of_udp_is_cut_in_mid_line() {
         ["", ": 0100007F", ": 0100007F:D0FD 0100007F:0009 0", ": 0100007F:D0FD 0100007F:0009 01 00000000:0"]
     {
         let cut = format!("{}{cut}", &text[..row]);
-        // The other family's one socket is left.
+        // The one socket of the other family remains.
         let lost = host.well[3] - 1;
         host.replace(&cut, "proc/net/udp", &cut, [0, 0, 0, lost], Some("skipped 1 malformed rows"));
     }
 }
 
 #[test]
-fn counters_are_no_counters() {
+fn counters_are_not_numbers() {
     let mut host = Host::start();
     let text = host.text("proc/net/dev");
-    // veth1 has 642 bytes received; each of these costs its line, the last is the largest that is one.
+    // veth1 has received 642 bytes. Each of these makes its line malformed, except the last, the largest valid number.
     for counter in
         ["18446744073709551616", "-1", "99999999999999999999999", "1e3", "0x10", "12.5", "", "\u{0661}"]
     {
@@ -293,7 +293,7 @@ fn counters_are_no_counters() {
             0,
         );
         let snmp = format!("{snmp}More: Counter\nMore: {bad}\n");
-        // What is whole of it stays, in silence.
+        // The valid part is used, and nothing is logged.
         host.replace(bad, "proc/net/snmp", snmp, [0; 4], None);
     }
 }
@@ -318,9 +318,9 @@ fn headers_without_values() {
     );
 }
 
-/// The kernel has no two interfaces of one name; a file that does is written as it stands.
+/// The kernel never has two interfaces with one name. Such a file is written as it is.
 #[test]
-fn names_come_twice() {
+fn names_are_duplicated() {
     let mut host = Host::start();
     let text = host.text("proc/net/dev");
     let line = text.lines().last().expect("an interface");
@@ -328,7 +328,7 @@ fn names_come_twice() {
     assert_eq!(host.gather(), [3, 1, host.well[2], host.well[3]]);
     restore(host.dir.path());
     let text = host.text("proc/net/snmp");
-    // Of counters, which are fields of one metric, the first counts.
+    // Of duplicate counters, which are fields of one metric, the first is used.
     host.replace("snmp", "proc/net/snmp", format!("{text}{text}"), [0; 4], None);
 }
 

@@ -1,4 +1,4 @@
-//! The plugin as a process: signals at any moment, stops, a clock that is set back, limits that are reached, no privilege.
+//! The plugin as a process: signals at any moment, SIGSTOP, clock changes, resource limits, no privileges.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,8 +16,8 @@ use crate::support::unprivileged::{as_nobody, unprivileged};
 use crate::support::{fake, hanging_pids, hanging_ss, namespace, running, skipped, wait_until, write};
 use nix::sys::signal::Signal;
 
-/// Signals that come while the loader runs, while the handlers are installed, or later. Before the program's own first
-/// instruction there is nobody to catch one, so some of the earliest may kill it; none for which it has a handler.
+/// Signals while the loader runs, while the handlers are installed, or later. Before the handlers are installed a signal
+/// may kill the process, afterwards it must not.
 #[test]
 fn signals_in_the_first_milliseconds() {
     let dir = dir();
@@ -47,7 +47,7 @@ fn signals_in_the_first_milliseconds() {
     );
 }
 
-/// Whether a process has handlers for the signals that are triggers.
+/// Whether a process has handlers for the trigger signals.
 fn catches_triggers(pid: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("SigCgt");
@@ -68,7 +68,7 @@ fn ten_thousand_signals() {
     }
     assert!(plugin.line().starts_with("net,"));
     plugin.is_well();
-    // The last signals may have asked for one gather more.
+    // The last signals may have triggered one more gather.
     wait_until("its descriptors are as before", || plugin.descriptors() == descriptors);
     assert!(plugin.memory("VmHWM") - memory < 1024);
     let (status, _, stderr) = plugin.eof();
@@ -92,9 +92,9 @@ fn stopped_and_continued() {
     assert_eq!(plugin.eof().0.code(), Some(0));
 }
 
-/// Stopped beyond the deadline of the program that it runs: the run has failed by then, and the next one is good.
+/// Stopped for longer than the timeout of ss: this run fails, and the next one succeeds.
 #[test]
-fn stopped_in_a_run_of_ss() {
+fn stopped_while_ss_runs() {
     let dir = dir();
     hanging_ss(dir.path());
     let mut plugin = Execd::start(dir.path(), &format!("{}{NET}", SOCKETS.replace("60s", "500ms")));
@@ -110,8 +110,7 @@ fn stopped_in_a_run_of_ss() {
     assert_eq!(plugin.gather().len(), 1);
 }
 
-/// Once a child is reaped its process id is free: the system may give it to another process group, which must not be
-/// killed in its place.
+/// The process id of a reaped child may be reused by another process group, which must not be killed.
 #[test]
 fn no_signal_to_the_group_of_a_reaped_child() {
     let dir = dir();
@@ -128,7 +127,7 @@ fn no_signal_to_the_group_of_a_reaped_child() {
     plugin.gather();
     fake(dir.path(), "ss", "exec /bin/sleep 1000");
     plugin.gather();
-    // Twice in a run: at its end, and by the signal that ends the plugin.
+    // A run may kill twice: at its end, and when a signal ends the plugin.
     hanging_ss(dir.path());
     plugin.send(b"\n");
     hanging_pids(dir.path());
@@ -145,8 +144,8 @@ fn no_signal_to_the_group_of_a_reaped_child() {
     assert!(reaped.len() >= 5, "{record}");
 }
 
-/// Whoever starts the plugin may ignore SIGCHLD, which every program inherits; then the kernel reaps children itself,
-/// and nobody learns how they ended. The plugin's own children inherit neither this nor a blocked signal.
+/// If the parent ignores SIGCHLD, the plugin inherits this, the kernel reaps children itself, and their exit status is
+/// lost. The plugin's children must not inherit ignored or blocked signals.
 #[test]
 fn sigchld_ignored_by_the_parent() {
     let dir = dir();
@@ -163,14 +162,14 @@ fn sigchld_ignored_by_the_parent() {
     let signals = fs::read_to_string(signals).expect("ss ran");
     let masks = signals.split_whitespace().skip(1).step_by(2);
     for mask in masks.map(|mask| u64::from_str_radix(mask, 16).expect("a number")) {
-        // Those from 32 on are no business of the plugin's.
+        // Signals from 32 on do not matter.
         assert_eq!(mask & 0x7fff_ffff, 0, "{signals}");
     }
     let (status, _, stderr) = plugin.eof();
     assert_eq!((status.code(), stderr.len()), (Some(0), 0), "{stderr:#?}");
 }
 
-/// The plugin, started by a shell that runs `first` before.
+/// Starts the plugin from a shell that runs `first` before.
 fn through_a_shell(first: &str, dir: &Path, config: &str) -> Command {
     let plugin = command(dir, config);
     let mut shell = Command::new("/bin/sh");
@@ -182,7 +181,7 @@ fn through_a_shell(first: &str, dir: &Path, config: &str) -> Command {
     shell
 }
 
-/// All signals are told through one pipe.
+/// All signals share one pipe.
 #[test]
 fn few_descriptors_are_open() {
     let dir = dir();
@@ -194,16 +193,15 @@ fn few_descriptors_are_open() {
     for entry in fs::read_dir(format!("/proc/{}/fd", plugin.pid())).expect("the plugin runs") {
         *ends.entry(link(&entry.expect("an entry").file_name().to_string_lossy())).or_insert(0) += 1;
     }
-    // The test may have left others to it; of a pipe that the plugin has made it has both ends.
+    // The plugin may have inherited other pipes from the test. Of its own pipe it has both ends.
     ends.retain(|target, count| {
         !standard.contains(target) && target.to_string_lossy().starts_with("pipe:") && *count > 1
     });
     assert_eq!(ends.values().collect::<Vec<_>>(), [&2], "{ends:?}");
 }
 
-/// The clock of the whole machine, set back and forth while the plugin gathers: deadlines and the timer do not see it. Only root
-/// of a machine may set it; a time namespace has clocks of its own, but not this one. So a library in front of the plugin says
-/// what time it is.
+/// Changes of the system clock do not affect deadlines or the timer. A preloaded library changes the clock, since only root
+/// may set the real one, and time namespaces do not include it.
 #[test]
 fn the_clock_set_back() {
     let dir = dir();
@@ -215,7 +213,7 @@ fn the_clock_set_back() {
     let mut times = Vec::new();
     for offset in [0_i64, -3600, 3600, -1_000_000_000, 0] {
         write(dir.path(), "clock", &offset.to_string());
-        // What was gathered before the clock changed may still come.
+        // Lines from before the change may still arrive.
         for _ in 0..4 {
             let lines = plugin.gathered();
             assert_eq!(lines.len(), 1, "at {offset} s: {lines:#?}");
@@ -248,7 +246,7 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 }
 "#;
 
-/// Appends to the file `RECORD` which process group was killed and which child was reaped, in that order.
+/// Appends to the file `RECORD` which process groups are killed and which children are reaped, in order.
 const REAPING: &str = r#"
 static void record(const char *what, int pid) {
     int file = open(getenv("RECORD"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -266,8 +264,7 @@ int killpg(pid_t group, int signal) {
 }
 "#;
 
-/// A plugin whose calls into the C library go through `source` first; the library stands in the directory. `None`
-/// without a C compiler.
+/// A plugin with the preloaded library `source`, which is compiled into the directory. `None` without a C compiler.
 fn with_library(dir: &Path, config: &str, source: &str) -> Option<Command> {
     const HEADERS: &str = "#define _GNU_SOURCE
 #include <fcntl.h>
@@ -291,7 +288,7 @@ fn with_library(dir: &Path, config: &str, source: &str) -> Option<Command> {
     Some(plugin)
 }
 
-/// Sets a soft limit of a running process, as the user that it runs as.
+/// Sets a soft limit of a running process, as the same user.
 fn limit(mut prlimit: Command, pid: i32, resource: &str, limit: u64) {
     let status = prlimit.args([format!("--pid={pid}"), format!("--{resource}={limit}:")]).status();
     assert!(status.expect("util-linux is installed").success(), "prlimit --{resource}={limit}");
@@ -304,30 +301,31 @@ fn no_more_descriptors() {
     }
     let dir = dir();
     fake(dir.path(), "ss", ANSWER);
-    // In turn ss, the kernel, and the files of /proc, of which the last shows that all is well.
+    // Uses ss, netlink and the files of /proc, in this order. The last shows that the gather is done.
     let kernel = "[[inputs.socketstat]]\n  protocols = [\"packet\"]\n  source = \"netlink\"\n  tagpass = { local_addr = [\"none\"] }\n";
     let mut plugin = Execd::start(dir.path(), &format!("{SOCKETS}{kernel}{NET}"));
     assert_eq!(plugin.gather().len(), 1);
     let descriptors = plugin.descriptors();
-    // With one more, two more and so on: what needs more than there are fails and says so, and all is well afterwards.
+    // With one more descriptor, two more and so on. If they are too few, the gather fails with a message, and works again
+    // afterwards.
     let mut failed = 0;
     for most in 0..32 {
         limit(Command::new("prlimit"), plugin.pid(), "nofile", most);
         plugin.send(b"\n");
         thread::sleep(Duration::from_millis(100));
         limit(Command::new("prlimit"), plugin.pid(), "nofile", 1024);
-        // The gather may have come after the limit was lifted; it then ends with this.
+        // The gather may have started after the limit was lifted. It then ends with this line.
         plugin.gather();
         thread::sleep(Duration::from_millis(50));
         let said: Vec<_> = plugin.stderr.try_iter().collect();
         while plugin.stdout.try_recv().is_ok() {}
         for line in &said {
             assert!(line.starts_with("E! ") && line.contains(": raise ulimit -n"), "{said:#?}");
-            assert!(!line.contains("HOST_PROC"), "{said:#?}");
+            assert!(!line.contains("set HOST_PROC"), "{said:#?}");
         }
         failed += usize::from(!said.is_empty());
         assert_eq!(plugin.gather().len(), 1, "after {most}");
-        // On a busy machine one gather more, asked for above, may still go on.
+        // On a busy machine the gather triggered above may still run.
         wait_until(&format!("its descriptors after {most} are as before"), || {
             plugin.descriptors() == descriptors && children(plugin.pid()).is_empty()
         });
@@ -335,7 +333,7 @@ fn no_more_descriptors() {
     assert!((3..29).contains(&failed), "{failed} gathers of 32 lacked descriptors");
 }
 
-/// The same before it has begun.
+/// The same at start.
 #[test]
 fn too_few_descriptors_to_start() {
     let dir = dir();
@@ -349,11 +347,11 @@ fn too_few_descriptors_to_start() {
     );
 }
 
-/// A row of ss may be a tenth as long as the line that it becomes: the lines of one table have a limit of their own.
+/// The line of a socket may be ten times as long as its row in ss, so the lines of a table have their own limit.
 #[test]
 fn a_table_of_millions_of_the_shortest_rows() {
     let header = "echo 'Recv-Q Send-Q Local Address:Port Peer Address:Port'\n";
-    // The second has longer lines, and so is done sooner.
+    // The second has longer lines, so it reaches the limit sooner.
     for (rows, what, tag) in [
         ("/usr/bin/yes '0 0 a:1 b:2' | /usr/bin/head -c 251658240", "240 MiB", 1),
         ("exec /usr/bin/yes '0 0 a:1 b:2'", "without end", 1000),
@@ -377,7 +375,7 @@ fn a_table_of_millions_of_the_shortest_rows() {
     }
 }
 
-/// The limit of processes is one of a user, and root has none.
+/// The limit of processes is per user, and root has none.
 #[test]
 fn no_more_processes() {
     if !needs(&["prlimit"]) {
@@ -411,7 +409,7 @@ fn no_more_processes() {
     assert!(plugin.eof().2.is_empty());
 }
 
-/// As nobody, without a capability and without a way to any, in a network namespace: the same metrics as root's.
+/// The user nobody, without capabilities, gets the same metrics as root, in a network namespace.
 #[test]
 fn no_privilege_is_needed() {
     if !needs(&["ss", "setpriv"]) || !needs_sock_diag() || !namespace::enter() {

@@ -1,20 +1,20 @@
-//! Runs the real binary once over every directory of `fixtures/` that holds a `plugin.conf`, and compares what it writes.
+//! Runs the real binary once for every directory of `fixtures/` with a `plugin.conf`, and compares its output.
 //!
-//! | in the directory | meaning |
+//! | file | meaning |
 //! |---|---|
 //! | `plugin.conf` | the configuration |
-//! | `args` | further flags, one a line |
-//! | `env` | further variables, `NAME=value` a line |
-//! | `proc/`, `sys/` | what `HOST_PROC` and `HOST_SYS` name |
-//! | `ss/PROTO.txt`, `.err`, `.exit` | what a fake ss writes to stdout and stderr for `--PROTO`, and its exit code |
-//! | `netstat/ARGS.txt`, `ifconfig/ARGS.txt` | what those print for the arguments, joined by `_` |
+//! | `args` | further flags, one per line |
+//! | `env` | further environment variables, `NAME=value` per line |
+//! | `proc/`, `sys/` | the directories for `HOST_PROC` and `HOST_SYS` |
+//! | `ss/PROTO.txt`, `.err`, `.exit` | stdout, stderr and exit code of a fake ss for `--PROTO` |
+//! | `netstat/ARGS.txt`, `ifconfig/ARGS.txt` | output of a fake for the arguments, joined by `_` |
 //! | `expected.out` | stdout, sorted, without timestamps |
-//! | `expected.err` | stderr; where it is absent there must be no `E!` and no `W!` line |
-//! | `exit` | the exit code, where it is not 0 |
+//! | `expected.err` | stderr; without this file there must be no `E!` and no `W!` line |
+//! | `exit` | the exit code, if it is not 0 |
 //! | `needs_sock_diag` | the case needs a host where netlink lists sockets |
 //! | `ORIGIN` | where the case comes from |
 //!
-//! A program without a directory is not on PATH. `$CASE` stands for the directory, in `args`, `env` and `expected.err`.
+//! A program without a directory is not on PATH. `$CASE` is replaced with the directory, in `args`, `env` and `expected.err`.
 
 use crate::support;
 use crate::support::needs::{is_about_this_host, sock_diag};
@@ -24,13 +24,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-/// Answers the last argument that starts with `--` from the files of that name.
+/// Prints the files named after the last argument that starts with `--`.
 const SS: &str = r"
 for argument; do case $argument in --*) name=${argument#--} ;; -V) name=${name:-version} ;; esac; done
 ";
-/// Answers from the file named after all arguments.
+/// Prints the file named after all arguments.
 const OTHER: &str = "IFS=_\nname=\"$*\"\n";
-/// What every fake does once it knows the `name` of its answer.
+/// Prints the files for `name`. The end of every fake.
 const ANSWER: &str = r#"
 [ -e "$files/$name.txt" ] || [ -e "$files/$name.exit" ] || { echo "no answer for '$name'" >&2; exit 99; }
 if [ -e "$files/$name.err" ]; then /bin/cat "$files/$name.err" >&2; fi
@@ -39,7 +39,7 @@ if [ -e "$files/$name.exit" ]; then read -r code < "$files/$name.exit"; exit "$c
 "#;
 
 #[test]
-fn every_case_gives_what_it_expects() {
+fn every_case_has_the_expected_output() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut cases: Vec<PathBuf> = fs::read_dir(&root)
         .expect("fixtures/ can be read")
@@ -64,7 +64,7 @@ fn every_case_gives_what_it_expects() {
     );
 }
 
-/// What is not as the case expects, tried again where a deadline ran out: the fakes answer at once, but the machine may be busy.
+/// Runs a case and returns its faults. Tries again after a timeout: the fakes answer at once, but the machine may be busy.
 fn faults_of_case(case: &Path) -> Vec<String> {
     let mut tries = 5;
     loop {
@@ -78,7 +78,7 @@ fn faults_of_case(case: &Path) -> Vec<String> {
     }
 }
 
-/// Whether this host has what the case needs; says so if not.
+/// Whether this host has what the case needs. Reports a skipped test if not.
 fn can_run(case: &Path) -> bool {
     let missing = if case.join("needs_sock_diag").exists() { sock_diag().err() } else { None };
     if let Some(why) = &missing {
@@ -87,7 +87,7 @@ fn can_run(case: &Path) -> bool {
     missing.is_none()
 }
 
-/// Runs the binary over one case.
+/// Runs the binary for one case.
 fn run(case: &Path) -> Output {
     let path = tempfile::tempdir().expect("a temporary directory");
     for (program, name) in [("ss", SS), ("netstat", OTHER), ("ifconfig", OTHER)] {
@@ -99,7 +99,7 @@ fn run(case: &Path) -> Output {
     let mut plugin = support::plugin();
     plugin.arg("--config").arg(case.join("plugin.conf")).arg("--once").env("PATH", path.path());
     if case.join("proc").is_dir() {
-        // Without a sys/ of its own the case must not see this host's.
+        // A case without sys/ must not see this host's /sys.
         plugin.env("HOST_PROC", case.join("proc")).env("HOST_SYS", case.join("sys"));
     }
     let here = |line: &str| line.replace("$CASE", &case.display().to_string());
@@ -111,14 +111,14 @@ fn run(case: &Path) -> Output {
     plugin.output().expect("the plugin runs")
 }
 
-/// The text of an optional file of the case.
+/// The content of an optional file of the case.
 fn text(case: &Path, name: &str) -> Option<String> {
     let path = case.join(name);
     path.exists()
         .then(|| fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-/// What in `output` is not as the case expects.
+/// The differences between `output` and what the case expects.
 fn faults(case: &Path, output: &Output) -> Vec<String> {
     let mut faults = Vec::new();
     let code = text(case, "exit").map_or(0, |code| code.trim().parse().expect("exit holds a number"));
@@ -129,7 +129,7 @@ fn faults(case: &Path, output: &Output) -> Vec<String> {
         faults.push("no ORIGIN".to_owned());
     }
     let (lines, times) = without_timestamps(&String::from_utf8_lossy(&output.stdout), &mut faults);
-    // The lines of one input share one time.
+    // All lines of an input have the same timestamp.
     let inputs = text_lossy(&case.join("plugin.conf")).matches("[inputs.").count();
     if times > inputs {
         faults.push(format!("{times} timestamps for {inputs} inputs"));
@@ -160,12 +160,12 @@ fn owned_lines(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// A file that need not be UTF-8; empty where it cannot be read, as where the case makes it a directory.
+/// The content of a file that may not be UTF-8. Empty if it cannot be read, for instance a directory.
 fn text_lossy(path: &Path) -> String {
     fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
-/// The lines of `stdout` sorted, each without its timestamp, and how many different timestamps there were.
+/// The lines of `stdout`, sorted and without timestamps, and the number of different timestamps.
 fn without_timestamps(stdout: &str, faults: &mut Vec<String>) -> (Vec<String>, usize) {
     let mut times = BTreeSet::new();
     let mut lines = Vec::new();
@@ -185,7 +185,7 @@ fn without_timestamps(stdout: &str, faults: &mut Vec<String>) -> (Vec<String>, u
     (lines, times.len())
 }
 
-/// The lines that only one of the two has, or both in full where they differ in order or repetition alone.
+/// The lines that only one of the two has. If they only differ in order or repetition, both in full.
 fn difference(what: &str, expected: &[String], got: &[String]) -> Vec<String> {
     if expected == got {
         return Vec::new();

@@ -1,6 +1,6 @@
-//! What the outside can put into names and values, through the real Telegraf: each metric arrives as one, and right.
+//! Hostile names and values, through the real Telegraf: each metric arrives as one metric with the right content.
 //!
-//! Telegraf's parser is the judge of the encoder; what it understood is read from what it writes itself.
+//! This checks the encoder against Telegraf's parser. Telegraf's own output shows what it has parsed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::support::{fake, wait_until};
 use telegraf_execd_network::line_protocol::{self, Unsigned};
 use telegraf_execd_network::metric;
 
-/// Unix sockets and interfaces with odd names, and tags of the section that no name of a file could have.
+/// Unix sockets and interfaces with odd names, and tags that no file name can have.
 const CONFIG: &str = r#"
 [[inputs.socketstat]]
   protocols = ["unix"]
@@ -28,8 +28,8 @@ const CONFIG: &str = r#"
 [[inputs.net]]
   interfaces = ["*"]
 "#;
-/// The paths, as printf(1) takes them: what line protocol escapes, a backslash at the end and in front of what is escaped, a
-/// vertical tab, bytes that are not UTF-8, a lone surrogate, NUL.
+/// Paths, as arguments of printf(1): characters that line protocol escapes, a backslash at the end and before escaped
+/// characters, a vertical tab, invalid UTF-8, a lone surrogate, NUL.
 const PATHS: &[&str] = &[
     "/plain",
     "/with space, comma=equals",
@@ -43,7 +43,7 @@ const PATHS: &[&str] = &[
     "@abstract\\000",
 ];
 
-/// An ss and a /proc with odd names; returns the latter.
+/// Makes a fake ss and a /proc with odd names. Returns the path of the latter.
 fn hostile_host(dir: &Path) -> PathBuf {
     let rows: String =
         (10..).zip(PATHS).map(|(inode, path)| format!("u_str 0 0 {path} {inode} * 0\\n")).collect();
@@ -113,12 +113,12 @@ fn hostile_names_arrive_as_one_metric_each() {
     assert!(complaints(&log).is_empty(), "{log}");
     let arrived: String = arrived.iter().take(expected.len()).flat_map(|line| [line, "\n"]).collect();
     let arrived = without_time(influx::read(arrived.as_bytes()).expect("line protocol"));
-    // Telegraf has read backslash and quote as such, but its own writer does not keep them apart in a tag with a separator.
+    // Telegraf parses backslash and quote correctly, but its own serializer loses the difference in a tag with a separator.
     let unquoted = |metrics: &[Metric]| format!("{metrics:#?}").replace(r#"\\\""#, r#"\""#);
     assert_eq!(unquoted(&arrived), unquoted(&expected));
 }
 
-/// Sorted, all of one time.
+/// The metrics, sorted and with the same timestamp.
 fn without_time(mut metrics: Vec<Metric>) -> Vec<Metric> {
     for metric in &mut metrics {
         metric.time = 0;
@@ -129,11 +129,11 @@ fn without_time(mut metrics: Vec<Metric>) -> Vec<Metric> {
     metrics
 }
 
-/// A point to encode. A field's value is a number or a text; this plugin has no floats and no booleans.
+/// A point to encode. Field values are numbers or strings: this plugin has no floats and no booleans.
 type Point<'a> = (&'a str, Vec<(&'a str, &'a str)>, Vec<(&'a str, metric::Value<'a>)>, i64);
 
-/// The encode cases of <https://github.com/influxdata/line-protocol-corpus>, written anew: every name, key, tag, text, integer
-/// and time of theirs. A float or boolean there is an integer here.
+/// The encode cases of <https://github.com/influxdata/line-protocol-corpus>, rewritten, with every name, key, tag,
+/// string, integer and timestamp. Floats and booleans are replaced with integers.
 fn corpus() -> Vec<Point<'static>> {
     let number = metric::Value::Signed;
     let text = |text: &'static str| metric::Value::Text(text.as_bytes());
@@ -175,7 +175,7 @@ fn corpus() -> Vec<Point<'static>> {
     points
 }
 
-/// Those with something to escape in a name, key or tag.
+/// The cases with a character to escape in a name, key or tag.
 fn odd_names() -> Vec<Point<'static>> {
     let number = metric::Value::Signed;
     let mut points = Vec::new();
@@ -209,7 +209,7 @@ fn odd_names() -> Vec<Point<'static>> {
     points
 }
 
-/// Those with something to escape in a text.
+/// The cases with a character to escape in a string.
 fn odd_texts() -> Vec<Point<'static>> {
     let number = metric::Value::Signed;
     let text = |text: &'static str| metric::Value::Text(text.as_bytes());
@@ -260,7 +260,7 @@ fn telegraf_understands_the_encoder() {
         let value = |value: &metric::Value<'_>| match value {
             metric::Value::Signed(number) => Value::Signed(*number),
             metric::Value::Unsigned(number) => Value::Unsigned(*number),
-            // A line break would be legal, but is not written as such.
+            // A line break would be valid, but the encoder escapes it.
             metric::Value::Text(text) => Value::Text(String::from_utf8_lossy(text).replace('\n', "\\n")),
         };
         let tags = tags.iter().filter(|(_, value)| !value.is_empty());
@@ -274,7 +274,7 @@ fn telegraf_understands_the_encoder() {
     let dir = dir();
     let file = dir.path().join("lines");
     fs::write(&file, lines).expect("it can be written");
-    // Once, at the first newline; then it only waits.
+    // Prints the lines once, at the first newline, and then waits.
     let script = format!("read -r line; /bin/cat '{}'; /bin/cat > /dev/null", file.display());
     let section = format!(
         "[[inputs.execd]]\n  command = [\"/bin/sh\", \"-c\", \"{script}\"]\n  signal = \"STDIN\"\n  data_format = \"influx\"\n"

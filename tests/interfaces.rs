@@ -1,8 +1,7 @@
-//! The interfaces of a network namespace as they come, go and change between the gathers of one process.
+//! Interfaces of a network namespace that are added, removed and changed between the gathers of one process.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
-
+use crate::support::gathers::Gatherer;
+use crate::support::links::{Links, set_speed};
 use crate::support::namespace::{enter, run};
 
 fn ip(arguments: &str) {
@@ -10,47 +9,31 @@ fn ip(arguments: &str) {
     assert!(run("ip", &arguments), "ip {arguments:?}");
 }
 
-/// Asks for a gather: the interfaces that were written and their speeds, in order of names.
-fn gather(stdin: &mut ChildStdin, stdout: &mut BufReader<ChildStdout>) -> Vec<(String, String)> {
-    stdin.write_all(b"\n").expect("the plugin reads");
-    let mut interfaces = Vec::new();
-    loop {
-        let mut line = String::new();
-        assert_ne!(stdout.read_line(&mut line).expect("the plugin writes"), 0, "it ended");
-        if line.starts_with("net,interface=all ") {
-            interfaces.sort();
-            return interfaces;
-        }
-        let name = line.strip_prefix("net,interface=").and_then(|rest| rest.split(' ').next());
-        let speed = line.split("speed=").nth(1).and_then(|rest| rest.split('i').next());
-        interfaces.push((name.expect("a name").to_owned(), speed.expect("a speed").to_owned()));
-    }
+/// Triggers a gather. Returns the names and speeds of the interfaces, sorted by name.
+fn speeds(plugin: &mut Gatherer) -> Vec<(String, String)> {
+    let mut interfaces: Vec<_> =
+        plugin.gather().iter().map(|line| (name(line), field(line, "speed"))).collect();
+    interfaces.sort();
+    interfaces
 }
 
-#[test]
-fn changes_between_gathers_are_seen() {
-    if !enter() {
-        return;
-    }
-    // That of this namespace, in a mount namespace of the plugin's own.
-    let program = assert_cmd::cargo::cargo_bin!("telegraf-execd-network");
-    let mut child = Command::new("unshare")
-        .args(["-m", "sh", "-c", "mount -t sysfs sysfs /sys && exec \"$0\""])
-        .arg(program)
-        .env_remove("HOST_PROC")
-        .env_remove("HOST_SYS")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the plugin starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-    let mut seen = || gather(&mut stdin, &mut stdout);
-    let named = |names: &[(&str, &str)]| {
-        names.iter().map(|(name, speed)| ((*name).to_owned(), (*speed).to_owned())).collect::<Vec<_>>()
-    };
+fn name(line: &str) -> String {
+    let tags = line.split_once("interface=").expect("a name").1;
+    tags.split([' ', ',']).next().expect("a name").to_owned()
+}
 
+fn field(line: &str, name: &str) -> String {
+    let value = line.split_once(&format!("{name}=")).expect("the field").1;
+    value.split(',').next().expect("a value").trim_end_matches('i').to_owned()
+}
+
+fn named(names: &[(&str, &str)]) -> Vec<(String, String)> {
+    names.iter().map(|(name, speed)| ((*name).to_owned(), (*speed).to_owned())).collect()
+}
+
+fn changes_between_gathers_are_seen(source: &str) {
+    let mut plugin = Gatherer::start(&format!("source = \"{source}\""));
+    let mut seen = || speeds(&mut plugin);
     assert_eq!(seen(), named(&[]), "no interface is up but the loopback");
     ip("link add veth0 type veth peer name veth1");
     assert_eq!(seen(), named(&[]), "they are down");
@@ -76,6 +59,56 @@ fn changes_between_gathers_are_seen() {
     assert_eq!(seen().len(), 100, "many changes at once");
     ip("link set peer7 up");
     assert_eq!(seen().len(), 101);
-    drop(stdin);
-    assert!(child.wait().expect("it ends").success());
+    plugin.end();
+}
+
+#[test]
+fn changes_between_gathers_are_seen_by_netlink() {
+    if enter() {
+        changes_between_gathers_are_seen("netlink");
+    }
+}
+
+#[test]
+fn changes_between_gathers_are_seen_by_procfs() {
+    if enter() {
+        changes_between_gathers_are_seen("procfs");
+    }
+}
+
+/// The kernel reports neither: not the speed of a tun device, nor the alias of an interface that is down.
+#[test]
+fn silent_changes_are_seen_at_the_next_gather() {
+    if !enter() {
+        return;
+    }
+    let mut links = Links::open();
+    if !run("ip", &["tuntap", "add", "tap0", "mode", "tap"]) {
+        return crate::support::skipped("needs tun devices");
+    }
+    ip("link set tap0 up");
+    links.add_pair(100, "veth0", "veth1").expect("a pair of veth devices");
+    let options = |source| {
+        format!("source = \"{source}\"\ninterfaces = [\"tap0\", \"veth0\"]\nextra_tags = [\"ifalias\"]\n")
+    };
+    let mut plugins = ["netlink", "procfs"].map(|source| Gatherer::start(&options(source)));
+    let mut seen = || {
+        plugins.each_mut().map(|plugin| {
+            let mut rows: Vec<_> = plugin
+                .gather()
+                .iter()
+                .map(|line| {
+                    format!("{} speed={}", line.split(' ').next().expect("tags"), field(line, "speed"))
+                })
+                .collect();
+            rows.sort();
+            rows
+        })
+    };
+    let both = |lines: [&str; 2]| [lines.map(str::to_owned).to_vec(), lines.map(str::to_owned).to_vec()];
+    assert_eq!(seen(), both(["net,interface=tap0 speed=10000", "net,interface=veth0 speed=-1"]));
+    set_speed("tap0", 2500).expect("a tun device has any speed");
+    links.set_alias(100, b"down").expect("any device may have one");
+    assert_eq!(seen(), both(["net,ifalias=down,interface=veth0 speed=-1", "net,interface=tap0 speed=2500"]));
+    plugins.into_iter().for_each(Gatherer::end);
 }

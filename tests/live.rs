@@ -1,5 +1,5 @@
-//! Real sockets of every kind in a network namespace: the series that the binary makes of the system's ss are what that
-//! ss shows, read by a second reader.
+//! Real sockets of every kind in a network namespace: the series that the binary writes with the system's ss are equal to
+//! the output of ss, as an independent parser reads it.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn line(row: &Row) -> String {
     format!("{line} {}", fields.collect::<Vec<_>>().join(","))
 }
 
-/// What ss shows, as lines, sorted.
+/// The output of ss as sorted lines.
 fn shown(protocol: Protocol) -> Vec<String> {
     let mut lines: Vec<String> =
         reference::read(protocol, &reference::run(protocol)).iter().map(line).collect();
@@ -53,14 +53,14 @@ fn series_equal_what_ss_shows() {
     }
 }
 
-/// Compares what the binary makes of this source with what ss shows; how many sockets there are.
+/// Compares the output of the binary with that of ss. Returns the number of sockets.
 pub fn compare(protocol: Protocol, source: &str) -> usize {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let config = format!(
         "[[inputs.socketstat]]\n  protocols = [\"{protocol}\"]\n  source = \"{source}\"\n  timeout = \"60s\"\n"
     );
     let config = write(dir.path(), "plugin.conf", &config);
-    // Timers run meanwhile (a SYN is sent again): compare where ss shows the same before and after.
+    // Timers may change sockets (a SYN is retransmitted), so compare only if ss prints the same before and after.
     let (expected, output) = (0..50)
         .find_map(|_| {
             let before = shown(protocol);
@@ -71,7 +71,7 @@ pub fn compare(protocol: Protocol, source: &str) -> usize {
             std::thread::sleep(Duration::from_millis(1));
             (before == shown(protocol)).then_some((before, output))
         })
-        .unwrap_or_else(|| panic!("the {protocol} sockets never stood still"));
+        .unwrap_or_else(|| panic!("the {protocol} sockets kept changing"));
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
     let stdout = String::from_utf8(output.stdout).expect("line protocol is UTF-8");
     let mut ours: Vec<String> =

@@ -1,13 +1,13 @@
-//! The integration tests, one module a file, in one binary: each binary of its own would link the whole library again.
+//! The integration tests, one module per file. They share one binary, so that the library is linked only once.
 //!
-//! A new file needs its line here. `cargo test --test integration live::` runs the tests of one file.
+//! Add new files here. `cargo test --test integration live::` runs the tests of one file.
 
 #[cfg(target_os = "linux")]
 #[path = "../fuzz/src/lib.rs"]
 mod checks;
 mod support;
 
-// On recorded data, anywhere.
+// With recorded data, on any system.
 mod auto;
 mod cli;
 mod fixtures;
@@ -18,7 +18,7 @@ mod netlink_replay;
 mod properties;
 mod readme;
 
-// The process: what it is told, what fails around it, how long it lasts.
+// The process: signals and stdin, faults, long runs.
 #[cfg(target_os = "linux")]
 mod execd;
 #[cfg(target_os = "linux")]
@@ -34,7 +34,15 @@ mod soak;
 
 // In a network namespace.
 #[cfg(target_os = "linux")]
+mod exact;
+#[cfg(target_os = "linux")]
+mod groups;
+#[cfg(target_os = "linux")]
 mod interfaces;
+#[cfg(target_os = "linux")]
+mod interfaces_churn;
+#[cfg(target_os = "linux")]
+mod interfaces_sources;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod kernel;
 #[cfg(target_os = "linux")]
@@ -44,13 +52,13 @@ mod netlink_vs_ss;
 #[cfg(target_os = "linux")]
 mod procfs_vs_ss;
 
-// Around the real Telegraf.
+// With the real Telegraf.
 #[cfg(target_os = "linux")]
 mod hostile_telegraf;
 #[cfg(target_os = "linux")]
 mod telegraf;
 
-/// A file that is no module would never be compiled, and its tests would pass by not running.
+/// A file that is not listed above would not be compiled, and its tests would never run.
 #[test]
 fn every_file_here_is_a_module() {
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");

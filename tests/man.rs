@@ -57,7 +57,7 @@ fn exit_codes_are_those_of_the_program() {
 #[test]
 fn options_are_those_of_the_program() {
     let page = page("execd-network.conf.5");
-    let items = |title| all(section(&page, title), r"(?m)^\.It Ic ([a-z_]+)$");
+    let items = |title| all(section(&page, title), r"(?m)^\.It Ic ([a-z0-9_]+)$");
     for known in inputs::known() {
         let title = match known.name {
             "net" => "NETWORK INTERFACES",

@@ -1,4 +1,4 @@
-//! The netlink source on recorded answers of a kernel, whole, cut and mangled.
+//! The netlink source with recorded answers of a kernel: complete, truncated and damaged.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -19,14 +19,14 @@ use telegraf_execd_network::inputs::source::{Diagnostic, SourceError};
 use telegraf_execd_network::netlink::channel::{Channel, KernelChannel};
 use telegraf_execd_network::netlink::dump::{Dumper, SharedDumper};
 
-/// Those that the recorded kernel lists.
+/// The protocols that the recorded kernel lists.
 const LISTED: [Protocol; 4] = [Protocol::Tcp, Protocol::Udp, Protocol::Unix, Protocol::Packet];
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/netlink")
 }
 
-/// Answers each request with the next of the recorded streams.
+/// Answers each request with the next recorded stream.
 struct Recorded {
     port: u32,
     streams: VecDeque<Vec<u8>>,
@@ -68,7 +68,7 @@ fn replay(protocol: Protocol, streams: &[Vec<u8>]) -> Result<(Vec<Row>, Vec<Diag
 }
 
 #[test]
-fn recorded_answers_give_what_ss_printed_then() {
+fn recorded_answers_equal_the_recorded_output_of_ss() {
     for protocol in LISTED {
         let (rows, notes) = replay(protocol, &recording(protocol)).unwrap();
         let printed = fs::read_to_string(fixtures().join(format!("{protocol}.ss"))).unwrap();
@@ -87,25 +87,25 @@ fn a_protocol_that_the_kernel_does_not_list_is_unsupported() {
 }
 
 #[test]
-fn a_recording_cut_anywhere_is_an_error_and_no_panic() {
+fn a_truncated_recording_is_an_error() {
     for protocol in LISTED {
         let streams = recording(protocol);
         let last = streams.last().unwrap();
         for length in 0..last.len() {
             let mut streams = streams.clone();
             streams.last_mut().unwrap().truncate(length);
-            // A stream that ends between two messages lacks the end of the dump: the wait for it ends at the deadline.
-            assert!(replay(protocol, &streams).is_err(), "{protocol} cut at {length}");
+            // In a stream that ends between two messages, the end of the dump is missing. The dump then times out.
+            assert!(replay(protocol, &streams).is_err(), "{protocol} truncated at {length}");
         }
     }
 }
 
 #[test]
-fn false_lengths_never_read_past_the_end() {
+fn wrong_lengths_never_read_past_the_end() {
     for protocol in LISTED {
         let streams = recording(protocol);
         let whole = replay(protocol, &streams).unwrap().0.len();
-        // The first few messages have every kind of attribute.
+        // The first messages have every kind of attribute.
         for at in (0..streams[0].len().min(1000) - 2).step_by(2) {
             for lie in [0_u16, 3, 17, 0xffff] {
                 let mut streams = streams.clone();
@@ -118,7 +118,7 @@ fn false_lengths_never_read_past_the_end() {
     }
 }
 
-/// A later kernel has attributes that nobody here has heard of, of any length, before and behind the known ones.
+/// Later kernels may add attributes of any length, before and after the known ones.
 #[test]
 fn unknown_attributes_change_nothing() {
     let unknown: Vec<u8> = [0_usize, 1, 5, 300]
@@ -139,7 +139,7 @@ fn unknown_attributes_change_nothing() {
                 let length = u32::from_ne_bytes(*rest.first_chunk().unwrap()) as usize;
                 let (message, tail) = rest.split_at(length.next_multiple_of(4).min(rest.len()));
                 rest = tail;
-                // What is shorter is the end of the dump.
+                // A shorter message is the end of the dump.
                 let (head, attributes) = message.split_at(fixed.min(message.len()));
                 let between = if head.len() < fixed { &[][..] } else { &unknown };
                 let message = [head, between, attributes, between].concat();
@@ -157,7 +157,7 @@ proptest! {
     #[test]
     fn garbage_never_panics(garbage: Vec<u8>, changes: Vec<(prop::sample::Index, u8)>) {
         for protocol in LISTED {
-            // No garbage ends a dump of this request by chance: that takes the right port and sequence number.
+            // Garbage does not end a dump by chance, since it lacks the right port and sequence number.
             prop_assert!(replay(protocol, std::slice::from_ref(&garbage)).is_err());
             let mut streams = recording(protocol);
             for (at, byte) in &changes {
@@ -171,7 +171,7 @@ proptest! {
     }
 }
 
-/// What the kernel sent, by request.
+/// The answers of the kernel, by request.
 type Heard = Arc<Mutex<Vec<Vec<u8>>>>;
 
 struct Recorder(KernelChannel, Heard);
@@ -194,7 +194,7 @@ impl Channel for Recorder {
 }
 
 #[test]
-#[ignore = "writes fixtures/netlink anew"]
+#[ignore = "rewrites fixtures/netlink"]
 fn record() {
     if !support::namespace::enter() {
         return;

@@ -1,4 +1,4 @@
-//! The netlink source against ss itself: the same sockets, row by row, in a namespace of their own.
+//! Compares the netlink source with ss, row by row, in a network namespace.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use telegraf_execd_network::netlink::dump::{Dumper, SharedDumper};
 
 fn netlink(source: &mut Netlink, protocol: Protocol) -> (Vec<Row>, Vec<Diagnostic>) {
     match reference::dump(source, protocol) {
-        // ss prints an empty table where the kernel has no such protocol.
+        // ss prints an empty table if the kernel does not have the protocol.
         Err(SourceError::Unsupported(_)) => (Vec::new(), Vec::new()),
         outcome => outcome.unwrap(),
     }
 }
 
-/// Compares until a moment when no timer ran between the two (a SYN or a window probe is sent again now and
-/// then, which counts), or for a while.
+/// Compares until both are equal, for a limited time. They may differ if a timer fires between the two (a retransmitted SYN
+/// or window probe changes counters).
 pub fn compare(source: &mut Netlink, protocol: Protocol) -> Vec<Row> {
     for attempt in 0.. {
         let expected = reference::read(protocol, &reference::run(protocol));
@@ -61,11 +61,11 @@ fn netlink_lists_what_ss_lists() {
         return;
     }
     let mut zoo = Zoo::new();
-    // As ss does where the kernel cannot list a protocol that it has.
+    // Like ss, for protocols that the kernel has but cannot list.
     let dumper = SharedDumper::new(Dumper::new(SockProtocol::NetlinkSockDiag));
     let procfs = Procfs::new("/proc/net".into(), Names::Own);
     let source = &mut Netlink::new(dumper, Names::Own).with_fallback(Box::new(procfs));
-    // Twice each: the second dump is on the open descriptor.
+    // Twice each: the second dump reuses the open descriptor.
     for protocol in Protocol::ALL.into_iter().chain(Protocol::ALL) {
         let rows = compare(source, protocol);
         println!("{protocol}: {} rows equal", rows.len());

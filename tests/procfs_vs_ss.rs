@@ -1,4 +1,4 @@
-//! The procfs source against ss: on recorded tables, and live in a network namespace.
+//! Compares the procfs source with ss: with recorded tables, and live in a network namespace.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn procfs(net: &Path, names: Names, protocol: Protocol) -> Vec<Row> {
     rows
 }
 
-/// Of a row of ss what the tables in /proc/net hold too.
+/// Reduces a row of ss to what the tables in /proc/net have too.
 fn in_the_tables(protocol: Protocol, mut row: Row) -> Row {
     let missing: Vec<&str> = match protocol {
         Protocol::Unix => vec!["recv_q", "send_q", "remote_addr", "remote_port"],
@@ -45,7 +45,7 @@ fn expected(protocol: Protocol, printed: &str) -> Vec<Row> {
 
 #[test]
 #[cfg(target_endian = "little")]
-fn recorded_tables_give_what_ss_printed_then() {
+fn recorded_tables_equal_the_recorded_output_of_ss() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/proc_net");
     for protocol in PROTOCOLS {
         let printed = fs::read_to_string(fixtures.join(format!("{protocol}.ss"))).unwrap();
@@ -56,14 +56,14 @@ fn recorded_tables_give_what_ss_printed_then() {
 }
 
 #[test]
-fn the_tables_hold_what_ss_lists() {
+fn the_tables_equal_the_output_of_ss() {
     if !needs(&["ss"]) || !needs_sock_diag() || !support::namespace::enter() {
         return;
     }
     let mut zoo = Zoo::new();
     zoo.crowd(500);
     for protocol in PROTOCOLS {
-        // Between the two a timer may have moved a socket on.
+        // A timer may have changed a socket between the two.
         let equal = (0..20).any(|_| {
             let printed = reference::run(*protocol);
             let rows = procfs(Path::new("/proc/net"), Names::Own, *protocol);

@@ -1,5 +1,5 @@
-//! What has to hold for any bytes, with inputs made by proptest: of nothing, and of the fixtures' files cut, spliced and
-//! spoilt. The fuzz targets run the same checks (`fuzz/run`).
+//! Checks that must hold for any input, with proptest: random bytes, and files of the fixtures that are truncated, spliced
+//! and damaged. The fuzz targets run the same checks (`fuzz/run`).
 
 use std::fs;
 use std::path::Path;
@@ -10,18 +10,18 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 
-/// How a recorded file is spoilt.
+/// A change to a recorded file.
 #[derive(Clone, Debug)]
 enum Edit {
-    /// Another byte in the place of one.
+    /// Replaces one byte.
     Set(Index, u8),
-    /// Bytes in between.
+    /// Inserts bytes.
     Insert(Index, Vec<u8>),
-    /// A part goes.
+    /// Removes a part.
     Remove(Index, Index),
-    /// A part comes twice.
+    /// Repeats a part.
     Repeat(Index, Index),
-    /// It ends here.
+    /// Truncates the file.
     Cut(Index),
 }
 
@@ -63,7 +63,7 @@ fn spoil(mut bytes: Vec<u8>, edits: &[Edit]) -> Vec<u8> {
         let at = |index: &Index| index.index(length + 1);
         let range = |from: &Index, to: &Index| {
             let (from, to) = (at(from), at(to));
-            // Mostly short ones: a long one leaves little to look at.
+            // Mostly short ranges, so that enough of the file remains.
             from..to.clamp(from, (from + 80).min(length).max(from))
         };
         match edit {
@@ -84,7 +84,7 @@ fn spoil(mut bytes: Vec<u8>, edits: &[Edit]) -> Vec<u8> {
     bytes
 }
 
-/// Every file below `fixtures/` whose path, from there, is one that `wanted` takes.
+/// Every file below `fixtures/` whose relative path `wanted` accepts.
 fn recorded(wanted: impl Fn(&str) -> bool) -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let (mut files, mut directories) = (Vec::new(), vec![root.clone()]);
@@ -102,8 +102,8 @@ fn recorded(wanted: impl Fn(&str) -> bool) -> Vec<Vec<u8>> {
     files.into_iter().map(|path| fs::read(path).expect("fixtures/ can be read")).collect()
 }
 
-/// Runs a check over made-up bytes and spoilt files; with `chosen` each file comes behind a byte that chooses what the check
-/// makes of it.
+/// Runs a check on random bytes and damaged files. With `chosen`, a byte that selects the variant of the check is put before
+/// each file.
 fn hold(check: checks::Check, files: Vec<Vec<u8>>, chosen: bool) {
     assert!(!files.is_empty(), "there are no such fixtures");
     let first = any::<u8>();
@@ -120,7 +120,7 @@ fn hold(check: checks::Check, files: Vec<Vec<u8>>, chosen: bool) {
     run(check, 400, &prop_oneof![4 => spoilt, 1 => made_up, 2 => text]);
 }
 
-/// Runs a check over inputs of one strategy.
+/// Runs a check on inputs of one strategy.
 fn run(check: checks::Check, cases: u32, inputs: &impl Strategy<Value = Vec<u8>>) {
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(cases) });
     let outcome = runner.run(inputs, |bytes| {
@@ -132,7 +132,7 @@ fn run(check: checks::Check, cases: u32, inputs: &impl Strategy<Value = Vec<u8>>
     }
 }
 
-/// Names, keys and values of nothing but what the encoder has to look out for.
+/// Names, keys and values of characters that the encoder must escape or replace.
 #[test]
 fn line_protocol_of_odd_texts() {
     let odd: Vec<&[u8]> = vec![
@@ -169,7 +169,7 @@ macro_rules! properties {
             hold(checks::$name, recorded($wanted), $chosen);
         }
     )*
-        /// A check that is fuzzed and not run here, or the other way round, would be an oversight.
+        /// The checks here and the fuzz targets must be the same.
         #[test]
         fn every_check_is_run() {
             let here = [$(stringify!($name)),*];
@@ -187,9 +187,11 @@ properties! {
     socket_netstat, true, |path| path.contains("sockets/netstat/");
     net_netstat, false, |path| path.contains("-net/netstat/");
     proc_dev, false, |path| path.ends_with("net/dev");
-    proc_snmp, false, |path| path.ends_with("net/snmp");
+    proc_snmp, true, |path| ["snmp", "snmp6", "netstat", "sockstat"].iter().any(|name| path.ends_with(&format!("net/{name}")));
     proc_sockets, true, |path| path.starts_with("proc_net/") && !path.contains('.');
     netlink, true, |path| path.starts_with("netlink/") && path.contains('-');
+    destroyed, true, |path| path.starts_with("netlink/") && path.contains('-');
+    net_netlink, true, |path| path.starts_with("net-netlink/") && path.ends_with("bin");
     configuration, false, |path| path.ends_with("plugin.conf");
     globs, false, |path| path.ends_with("plugin.conf");
     values, false, |path| path.ends_with("plugin.conf");

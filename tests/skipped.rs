@@ -1,12 +1,12 @@
-//! Not a test: cargo runs test binaries in the order of their names, and so ends with this one. It says how many tests of the
-//! run were skipped, and why.
+//! Not a test: reports how many tests of the run were skipped, and why. cargo runs test binaries in the order of their
+//! names, so this is the last one.
 
 use std::fs;
 use std::os::unix::process::parent_id;
 use std::path::Path;
 
 fn main() -> std::io::Result<()> {
-    // Other programs that run tests ask each binary for its tests first.
+    // Other test runners list the tests of each binary first.
     if std::env::args().any(|argument| argument == "--list") {
         return Ok(());
     }
@@ -19,7 +19,7 @@ fn main() -> std::io::Result<()> {
         if name == this_run.as_str() {
             skipped = fs::read_to_string(entry.path())?;
         }
-        // Those of runs that ended before they came here go too.
+        // Also removes files of earlier runs that did not reach this binary.
         if name.to_string_lossy().starts_with("skipped-in-run-") {
             fs::remove_file(entry.path())?;
         }

@@ -1,6 +1,6 @@
-//! Long runs: memory, descriptors and children stay as they are, and no gather is lost or doubled.
+//! Long runs: memory, descriptors and children stay constant, and no gather is lost or duplicated.
 //!
-//! A short run is always made. The long ones take minutes:
+//! There is always a short run. The long ones take minutes:
 //! `cargo test --release --test integration soak:: -- --ignored --nocapture`.
 
 use std::collections::BTreeSet;
@@ -13,10 +13,10 @@ use crate::support::needs::{needs, needs_sock_diag};
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::Linger;
 
-/// After so many gathers all that is allocated once has been.
+/// The number of gathers after which all one-time allocations are done.
 const SETTLED: usize = 100;
 
-/// What is to stay as it was after [`SETTLED`] gathers.
+/// Resources that must stay constant after [`SETTLED`] gathers.
 struct Steady {
     memory: u64,
     most: u64,
@@ -51,12 +51,12 @@ impl Steady {
     }
 }
 
-/// The time at the end of a line.
+/// The timestamp of a line.
 fn time(line: &str) -> u64 {
     line.rsplit(' ').next().and_then(|time| time.parse().ok()).expect("a time")
 }
 
-/// `inputs.net` on this host's own /proc, all that it has.
+/// `inputs.net` with this host's own /proc and all its metrics.
 fn net(gathers: usize) {
     let dir = dir();
     let mut plugin = command(dir.path(), "[[inputs.net]]\n  interfaces = [\"*\"]\n");
@@ -96,7 +96,7 @@ fn net(gathers: usize) {
     assert!(rest.is_empty() && stderr.is_empty(), "{rest:#?} {stderr:#?}");
 }
 
-/// Sockets that come and go. Each pair of TCP sockets is two, each of UDP one that ss lists.
+/// Sockets that are opened and closed. ss lists two per TCP connection and one per UDP socket.
 #[derive(Default)]
 struct Population {
     tcp: Vec<(TcpStream, TcpStream)>,
@@ -108,7 +108,7 @@ impl Population {
         let address = listener.local_addr().expect("its address");
         while self.tcp.len() < size {
             let client = TcpStream::connect(address).expect("a connection");
-            // Closed by a reset, it leaves no socket behind in another state.
+            // Closed with a reset, so that no socket remains in another state.
             setsockopt(&client, Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 }).expect("an option");
             self.tcp.push((client, listener.accept().expect("the other end").0));
         }
@@ -122,7 +122,7 @@ impl Population {
     }
 }
 
-/// `inputs.socketstat` from the kernel and from ss, which must agree, while sockets come and go between the gathers.
+/// `inputs.socketstat` with netlink and with ss, which must agree, while sockets are opened and closed between gathers.
 fn sockets(gathers: usize) {
     let dir = dir();
     let section = |source: &str| {
@@ -139,7 +139,7 @@ fn sockets(gathers: usize) {
     let mut times = [BTreeSet::new(), BTreeSet::new()];
     let mut steady: Option<Steady> = None;
     for gather in 1..=gathers {
-        // Up and down by steps of 7, the most of it within the first hundred gathers.
+        // Up and down in steps of 7. The maximum is reached within the first hundred gathers.
         let size = (gather * 7 + gather / 40) % 60;
         population.resize(&listener, size);
         let lines = plugin.gather();
@@ -178,7 +178,7 @@ fn some_gathers_of_sockets() {
 }
 
 #[test]
-#[ignore = "takes a minute and more"]
+#[ignore = "takes more than a minute"]
 fn many_gathers_of_net() {
     net(100_000);
 }

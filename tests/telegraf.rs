@@ -1,10 +1,11 @@
-//! The real Telegraf around the real binary, and beside its own inputs.
+//! The real binary in the real Telegraf, and compared with Telegraf's own inputs.
 //!
-//! Telegraf is `TELEGRAF_BIN`, or is built once from its Go module into the target directory. Every test runs in a network
-//! namespace of its own.
+//! Uses `TELEGRAF_BIN`, or builds Telegraf once from its Go module into the target directory. Every test runs in a network
+//! namespace.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
@@ -17,7 +18,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, SockaddrIn, connect, socket};
 use nix::unistd::Pid;
 
-/// A line without its timestamp, its fields sorted. Nothing in these tests has a space or a comma in a field.
+/// A line without its timestamp and with sorted fields. No field in these tests contains a space or a comma.
 fn series(line: &str) -> (String, Vec<String>) {
     let mut parts = line.rsplitn(3, ' ');
     let (_, fields, tags) = (parts.next(), parts.next(), parts.next());
@@ -26,7 +27,7 @@ fn series(line: &str) -> (String, Vec<String>) {
     (tags.expect("a measurement").to_owned(), fields)
 }
 
-/// A fake ss with one TCP socket, whose one answer has every field.
+/// A fake ss with one TCP socket that has every field.
 fn good_ss(dir: &Path) {
     let details = " cubic bytes_acked:1 bytes_received:2 segs_out:3 segs_in:4 data_segs_out:5 data_segs_in:6";
     fake(
@@ -39,7 +40,7 @@ fn good_ss(dir: &Path) {
     );
 }
 
-/// Our configuration, and what its section needs to hold.
+/// The plugin's configuration, and the options for its `inputs.execd` section.
 fn sockets(timeout: &str) -> String {
     format!(
         "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  source = \"ss\"\n  timeout = \"{timeout}\"\n\
@@ -92,7 +93,7 @@ fn every_metric_arrives_with_sigusr1() {
     every_metric_arrives("SIGUSR1");
 }
 
-/// Sockets that stand still, of the protocols that Telegraf's own input reads rightly.
+/// Sockets that do not change, of the protocols that Telegraf's own input parses correctly.
 fn quiet_sockets() -> Vec<Box<dyn std::any::Any>> {
     let local = Ipv4Addr::LOCALHOST;
     let listener = TcpListener::bind((local, 0)).expect("a listener");
@@ -121,14 +122,14 @@ fn metrics_equal_those_of_telegrafs_own_inputs() {
         .status();
     assert!(link.is_ok_and(|status| status.success()), "a veth pair cannot be made");
     let _sockets = quiet_sockets();
-    // Telegraf dropped the protocol statistics from its own input; ours stay away here.
+    // Telegraf's own input no longer has protocol statistics, so they are off here.
     let native = "[[inputs.socketstat]]\n  protocols = [\"tcp\", \"udp\", \"raw\"]\n  [inputs.socketstat.tags]\n    from = \"telegraf\"\n\
                   [[inputs.net]]\n  [inputs.net.tags]\n    from = \"telegraf\"\n";
     let ours = "[[inputs.socketstat]]\n  protocols = [\"tcp\", \"udp\", \"raw\"]\n  source = \"ss\"\n\
                 [[inputs.net]]\n  ignore_protocol_stats = true\n";
     let execd = "  signal = \"STDIN\"\n  [inputs.execd.tags]\n    from = \"us\"\n";
     let dir = dir();
-    // /sys shows the interfaces of the namespace in which it was mounted: with it, both can tell the speed.
+    // /sys shows the interfaces of the namespace in which it was mounted. Both need it for the speed.
     let body = format!(
         "exec unshare -m sh -c 'mount -t sysfs sysfs /sys && exec \"$@\"' sh '{}' \"$@\"\n",
         telegraf.display()
@@ -136,7 +137,7 @@ fn metrics_equal_those_of_telegrafs_own_inputs() {
     fake(dir.path(), "telegraf", &body);
     let telegraf = dir.path().join("telegraf");
     let telegraf = Telegraf::start(&telegraf, dir, ours, execd, native);
-    // The namespace comes to rest after its first seconds (addresses found, acknowledgements sent).
+    // The namespace needs a few seconds to settle (address detection, delayed acknowledgements).
     let mut rounds = 0..10;
     let (of_telegraf, of_us) = loop {
         telegraf.wait_for(2, "from=telegraf");
@@ -161,7 +162,7 @@ fn metrics_equal_those_of_telegrafs_own_inputs() {
 }
 
 #[test]
-fn telegraf_killed_takes_all_with_it() {
+fn no_process_survives_a_killed_telegraf() {
     let Some(path) = telegraf_in_own_network() else { return };
     for signal in ["STDIN", "SIGUSR1"] {
         let dir = dir();
@@ -179,7 +180,7 @@ fn telegraf_killed_takes_all_with_it() {
 }
 
 #[test]
-fn our_binary_killed_is_started_again() {
+fn telegraf_restarts_a_killed_plugin() {
     let Some(path) = telegraf_in_own_network() else { return };
     let dir = dir();
     good_ss(dir.path());
@@ -187,7 +188,7 @@ fn our_binary_killed_is_started_again() {
     let telegraf = Telegraf::start(&path, dir, &sockets("1s"), &environment, "");
     telegraf.wait_for(1, "socketstat,");
     let first = telegraf.plugin();
-    kill(Pid::from_raw(first), Signal::SIGKILL).expect("our binary can be killed");
+    kill(Pid::from_raw(first), Signal::SIGKILL).expect("the plugin can be killed");
     wait_until("it is gone", || !running(first));
     telegraf.wait_for(2, "socketstat,");
     let second = telegraf.plugin();
@@ -210,7 +211,7 @@ fn telegraf_stopped_in_a_hung_gather_leaves_nothing() {
 }
 
 #[test]
-fn a_reload_goes_on_with_one_new_process() {
+fn a_reload_replaces_the_process() {
     let Some(path) = telegraf_in_own_network() else { return };
     let dir = dir();
     good_ss(dir.path());
@@ -223,5 +224,47 @@ fn a_reload_goes_on_with_one_new_process() {
     telegraf.wait_for(2, "socketstat,");
     let second = telegraf.plugin();
     let log = telegraf.stop(&[second]);
+    assert!(complaints(&log).is_empty(), "{:#?}", complaints(&log));
+}
+
+/// What moves over a connection is what the totals of its group grow by, at both ends.
+#[test]
+fn totals_of_groups_grow_by_what_moves() {
+    const BYTES: usize = 100_000;
+    let Some(telegraf) = telegraf_in_own_network() else { return };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+    let port = listener.local_addr().expect("its address").port();
+    let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection");
+    let mut server = listener.accept().expect("the other end").0;
+    let config = format!(
+        "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  source = \"netlink\"\n  \
+         group_by = [\"direction\", \"service\"]\n  port_names = {{ \"{port}\" = \"test\" }}\n"
+    );
+    let telegraf = Telegraf::start(&telegraf, dir(), &config, "  signal = \"STDIN\"\n", "");
+    let totals = |direction: &str, field: &str| -> Vec<usize> {
+        let start = format!("socketstat,direction={direction},proto=tcp,service=test ");
+        let lines = telegraf.metrics();
+        let fields = lines.iter().filter(|line| line.starts_with(&start)).map(|line| series(line).1);
+        let value = |fields: Vec<String>| {
+            let value = fields.iter().find_map(|other| other.strip_prefix(field)?.strip_prefix('='));
+            value.and_then(|value| value.strip_suffix('i')?.parse().ok()).expect("the total")
+        };
+        fields.map(value).collect()
+    };
+    wait_until("two gathers arrive", || totals("inbound", "bytes_received").len() >= 2);
+    assert_eq!(totals("inbound", "bytes_received").last(), Some(&0), "what moved before is not counted");
+    client.write_all(&vec![7; BYTES]).expect("the server's queue has room, or it reads");
+    server.read_exact(&mut vec![0; BYTES]).expect("all of it arrives");
+    let moved = [("inbound", "bytes_received"), ("outbound", "bytes_acked")];
+    wait_until("the totals grow", || {
+        moved.iter().all(|(direction, field)| totals(direction, field).last() == Some(&BYTES))
+    });
+    for (direction, field) in moved {
+        let totals = totals(direction, field);
+        assert!(totals.is_sorted(), "{direction} {field}: {totals:?}");
+    }
+    assert!(telegraf.metrics().iter().any(|line| line.starts_with("internal_socketstat ")));
+    let pids = [telegraf.plugin()];
+    let log = telegraf.stop(&pids);
     assert!(complaints(&log).is_empty(), "{:#?}", complaints(&log));
 }

@@ -1,43 +1,55 @@
-//! Who is measured.
+//! The programs that are measured.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::measure::{Sample, Turns};
-use crate::{Result, setup};
+use crate::{Result, load, setup};
 
 /// The binary under test.
 pub const OURS: &str = env!("CARGO_BIN_EXE_telegraf-execd-network");
 
-/// Someone who lists sockets or interfaces.
+/// A program that lists sockets or interfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Contender {
-    /// `ss -in --tcp`, its output thrown away: the least that a source `ss` can cost.
+    /// `ss -in --tcp` with discarded output: the minimum cost of the source `ss`.
     Ss,
-    /// The kernel's dump, thrown away: the least that a source `netlink` can cost.
+    /// The kernel's dump, discarded: the minimum cost of the source `netlink`.
     KernelDump,
     /// Telegraf's `inputs.socketstat`.
     PeerSockets,
-    /// Ours, from ss.
+    /// This plugin with the source `ss`.
     OursSs,
-    /// Ours, from the kernel.
+    /// This plugin with the source `netlink`.
     OursNetlink,
+    /// Ours, from the kernel: a line per direction and service.
+    OursServices,
+    /// Ours, from the kernel: a line per state.
+    OursStates,
+    /// Ours, from the kernel: a line per network at the other end. Its size is the number of lines.
+    OursNetworks,
     /// Telegraf's `inputs.net`.
     PeerNet,
-    /// Ours.
+    /// `inputs.net` of this plugin.
     OursNet,
 }
 
-use Contender::{KernelDump, OursNet, OursNetlink, OursSs, PeerNet, PeerSockets, Ss};
+use Contender::{
+    KernelDump, OursNet, OursNetlink, OursNetworks, OursServices, OursSs, OursStates, PeerNet, PeerSockets,
+    Ss,
+};
 
 /// Those who list TCP sockets.
-pub const SOCKETS: [Contender; 5] = [Ss, KernelDump, PeerSockets, OursSs, OursNetlink];
+pub const SOCKETS: [Contender; 7] =
+    [Ss, KernelDump, PeerSockets, OursSs, OursNetlink, OursServices, OursStates];
+/// Those who group them by something of which there may be more and more.
+pub const GROUPS: [Contender; 1] = [OursNetworks];
 /// Those who list interfaces.
 pub const INTERFACES: [Contender; 2] = [PeerNet, OursNet];
 
 impl Contender {
-    /// Its name in tables and plots.
+    /// The name in tables and plots.
     pub const fn name(self) -> &'static str {
         match self {
             Ss => "bare `ss -in --tcp`",
@@ -45,36 +57,69 @@ impl Contender {
             PeerSockets => "Telegraf's inputs.socketstat",
             OursSs => "socketstat, source ss",
             OursNetlink => "socketstat, source netlink",
+            OursServices => "socketstat, groups by direction and service",
+            OursStates => "socketstat, groups by state",
+            OursNetworks => "socketstat, groups by remote network",
             PeerNet => "Telegraf's inputs.net",
             OursNet => "net",
         }
     }
 
-    /// Its colour in plots.
+    /// The colour in plots.
     pub const fn colour(self) -> &'static str {
         match self {
             Ss => "#999999",
             KernelDump => "#333333",
             PeerSockets | PeerNet => "#d55e00",
             OursSs => "#56b4e9",
-            OursNetlink | OursNet => "#0072b2",
+            OursNetlink | OursNet | OursNetworks => "#0072b2",
+            OursServices => "#009e73",
+            OursStates => "#cc79a7",
         }
     }
 
-    /// Its configuration, where it is a plugin.
-    const fn configuration(self) -> &'static str {
+    /// Its configuration among so many sockets, where it is a plugin.
+    fn configuration(self, stage: &Stage) -> String {
+        let own = match self {
+            Ss | KernelDump => return String::new(),
+            PeerNet | OursNet => return String::from("[[inputs.net]]\n"),
+            PeerSockets => String::new(),
+            OursSs => String::from("source = \"ss\"\n"),
+            OursNetlink => String::from("source = \"netlink\"\n"),
+            OursServices => String::from("source = \"netlink\"\ngroup_by = [\"direction\", \"service\"]\n"),
+            OursStates => String::from("source = \"netlink\"\ngroup_by = [\"state\"]\n"),
+            OursNetworks => format!(
+                "source = \"netlink\"\ngroup_by = [\"remote_addr\"]\nipv4_prefix = {}\nmax_series = 0\n",
+                load::prefix(stage.sockets, stage.size)
+            ),
+        };
+        format!("[[inputs.socketstat]]\nprotocols = [\"tcp\"]\ntimeout = \"60s\"\n{own}")
+    }
+
+    /// How many lines a gather of it has.
+    pub const fn lines(self, stage: &Stage) -> usize {
         match self {
-            Ss | KernelDump => "",
-            PeerSockets => "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n",
-            OursSs => {
-                "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n  source = \"ss\"\n"
-            }
-            OursNetlink => {
-                "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n  source = \"netlink\"\n"
-            }
-            PeerNet | OursNet => "[[inputs.net]]\n",
+            Ss | KernelDump => 1,
+            PeerSockets | OursSs | OursNetlink | PeerNet => stage.size,
+            // And the line with the protocol statistics, which Telegraf has dropped; or the one that says how the gather
+            // went.
+            OursNet | OursNetworks => stage.size + 1,
+            // Both ends of each service's connections, and that line.
+            OursServices => 2 * stage.services + 1,
+            OursStates => 2,
         }
     }
+}
+
+/// What there is to list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stage {
+    /// Sockets, interfaces, or groups of sockets: what the cost is looked at by.
+    pub size: usize,
+    /// TCP sockets.
+    pub sockets: usize,
+    /// The services that these are connected to, or come from.
+    pub services: usize,
 }
 
 /// The contenders that are there, with their configurations in a directory.
@@ -84,59 +129,57 @@ pub struct Contenders {
 }
 
 impl Contenders {
-    /// Writes the configurations.
+    /// Makes the directory.
     pub fn new() -> Result<Self> {
-        let directory = tempfile::tempdir()?;
-        for contender in SOCKETS.into_iter().chain(INTERFACES) {
-            std::fs::write(path(directory.path(), contender), contender.configuration())?;
-        }
-        Ok(Self { directory, peer: setup::peer() })
+        Ok(Self { directory: tempfile::tempdir()?, peer: setup::peer() })
     }
 
-    /// Whether it takes part.
+    /// Whether a contender is available.
     fn has(&self, contender: Contender) -> bool {
         self.peer.is_some() || !matches!(contender, PeerSockets | PeerNet)
     }
 
-    /// The path of its configuration.
-    pub fn configuration(&self, contender: Contender) -> PathBuf {
-        path(self.directory.path(), contender)
+    /// Writes its configuration, and returns the path of it.
+    pub fn configuration(&self, contender: Contender, stage: &Stage) -> Result<PathBuf> {
+        let path = self.directory.path().join(format!("{contender:?}-{}.conf", stage.size));
+        std::fs::write(&path, contender.configuration(stage))?;
+        Ok(path)
     }
 
     /// The plugin `contender`, ready to start.
-    pub fn plugin(&self, contender: Contender) -> Result<Command> {
+    pub fn plugin(&self, contender: Contender, stage: &Stage) -> Result<Command> {
         let program = match contender {
             PeerSockets | PeerNet => self.peer.clone().ok_or("Telegraf's plugins were not built")?,
             _ => PathBuf::from(OURS),
         };
         let mut command = Command::new(program);
-        command.arg("-config").arg(self.configuration(contender));
+        command.arg("-config").arg(self.configuration(contender, stage)?);
         Ok(command)
     }
 
-    /// One round of those of `who` that are there, among `size` sockets or interfaces.
-    pub fn round(&self, who: &[Contender], size: usize) -> Result<Vec<(Contender, Sample)>> {
+    /// One round of those of `who` that are there.
+    pub fn round(&self, who: &[Contender], stage: &Stage) -> Result<Vec<(Contender, Sample)>> {
         let mut present = Vec::new();
         for &contender in who.iter().filter(|contender| self.has(**contender)) {
-            present.push((contender, self.turns(contender, size)?));
+            present.push((contender, self.turns(contender, stage)?));
         }
         // Long enough to measure where one gather is short.
-        let turns = u32::try_from((50_000 / size.max(1)).clamp(4, 50))?;
+        let turns = u32::try_from((50_000 / stage.size.max(stage.sockets).max(1)).clamp(4, 50))?;
         for _ in 0..turns {
             for (contender, turn) in &mut present {
-                turn.take().map_err(|error| format!("{} at {size}: {error}", contender.name()))?;
+                turn.take().map_err(|error| format!("{} at {stage:?}: {error}", contender.name()))?;
             }
         }
         let finish = |(contender, turn): (Contender, Turns)| {
             let mut sample = turn.finish(turns)?;
-            // The dump is this benchmark's own process.
+            // The dump runs in this benchmark's own binary.
             sample.memory = sample.memory.filter(|_| contender != KernelDump);
             Ok((contender, sample))
         };
         present.into_iter().map(finish).collect()
     }
 
-    fn turns(&self, contender: Contender, size: usize) -> Result<Turns> {
+    fn turns(&self, contender: Contender, stage: &Stage) -> Result<Turns> {
         match contender {
             Ss => {
                 let mut command = Command::new("ss");
@@ -146,15 +189,9 @@ impl Contenders {
             KernelDump => {
                 let mut command = Command::new(env::current_exe()?);
                 command.arg("dump");
-                Turns::of_plugin(command, 1)
+                Turns::of_plugin(command, contender.lines(stage))
             }
-            PeerSockets | OursSs | OursNetlink | PeerNet => Turns::of_plugin(self.plugin(contender)?, size),
-            // And the line with the protocol statistics, which Telegraf has dropped.
-            OursNet => Turns::of_plugin(self.plugin(contender)?, size + 1),
+            _ => Turns::of_plugin(self.plugin(contender, stage)?, contender.lines(stage)),
         }
     }
-}
-
-fn path(directory: &Path, contender: Contender) -> PathBuf {
-    directory.join(format!("{contender:?}.conf"))
 }

@@ -1,4 +1,4 @@
-//! The least that a list of TCP sockets with their counters can cost: the kernel's dump, received and thrown away.
+//! The minimum cost of listing TCP sockets with their counters: receives and discards the kernel's dump.
 
 use std::io::stdin;
 use std::os::fd::AsRawFd as _;
@@ -15,10 +15,10 @@ use telegraf_execd_network::netlink::message::DONE;
 
 use crate::Result;
 
-/// `NLMSG_DONE` with its errno.
+/// The length of `NLMSG_DONE` with its errno.
 const LAST: usize = 20;
 
-/// Dumps the sockets that ss lists at each newline on stdin, and answers with a newline.
+/// At each newline on stdin, dumps the sockets that ss lists and writes a newline.
 pub fn dump() -> Result<()> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkSockDiag)?;
@@ -43,7 +43,7 @@ pub fn dump() -> Result<()> {
     Ok(())
 }
 
-/// Whether a datagram ends with the message that ends a dump; no other is as short.
+/// Whether a datagram ends with the message that ends a dump. No other message is as short.
 fn is_last(datagram: &[u8]) -> bool {
     let last = &datagram[datagram.len().saturating_sub(LAST)..];
     last.len() == LAST && last[..4] == 20_u32.to_ne_bytes() && last[4..6] == DONE.to_ne_bytes()

@@ -1,12 +1,18 @@
-//! What there is to list: connected TCP sockets on loopback, and pairs of virtual interfaces.
+//! Creates what is listed: connected TCP sockets on loopback, and pairs of virtual interfaces.
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, stdin};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::AsRawFd as _;
 use std::process::{Child, Command, Stdio};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 
 use crate::Result;
 use crate::setup::ended;
+
+/// The client of the first connection; each further one has the next address.
+const FIRST_CLIENT: Ipv4Addr = Ipv4Addr::new(127, 16, 0, 0);
 
 /// Sockets a process: below the usual limit on descriptors.
 const PER_PROCESS: usize = 4_000;
@@ -19,12 +25,12 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Makes more, until there are `count`, an even number.
+    /// Creates sockets until there are `count`, an even number.
     pub fn grow(&mut self, count: usize) -> Result<()> {
         while self.count < count {
             let share = PER_PROCESS.min(count - self.count);
             let mut holder = Command::new(env::current_exe()?)
-                .args(["hold", &share.to_string()])
+                .args(["hold", &share.to_string(), &(self.count / 2).to_string()])
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()?;
@@ -33,35 +39,50 @@ impl Sockets {
             let mut said = String::new();
             BufReader::new(stdout).read_line(&mut said)?;
             if said != "ready\n" {
-                return Err("a process that was to hold sockets has failed".into());
+                return Err("a process that holds sockets failed".into());
             }
             self.count += share;
         }
         Ok(())
+    }
+
+    /// How many services they are connected to.
+    pub const fn services(&self) -> usize {
+        self.holders.len()
     }
 }
 
 impl Drop for Sockets {
     fn drop(&mut self) {
         for holder in &mut self.holders {
-            // The end of its stdin ends it.
+            // The process ends at the end of its stdin.
             drop(holder.stdin.take());
             if let Err(error) = holder.wait() {
-                eprintln!("a process that held sockets: {error}");
+                eprintln!("a process that holds sockets: {error}");
             }
         }
     }
 }
 
-/// Holds `count` sockets, two a connection, until stdin ends.
-pub fn hold(count: usize) -> Result<()> {
+/// How many networks of so many bits the other ends of so many sockets are in: the clients', and that of the servers.
+pub fn networks(sockets: usize, prefix: u32) -> usize {
+    (sockets / 2).div_ceil(1 << (32 - prefix)) + 1
+}
+
+/// The longest prefix with at most so many networks.
+pub fn prefix(sockets: usize, most: usize) -> u32 {
+    (16..=32).rev().find(|prefix| networks(sockets, *prefix) <= most).unwrap_or(16)
+}
+
+/// Holds `count` sockets, two a connection, until stdin ends. `first` connections are there already.
+pub fn hold(count: usize, first: usize) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let address = listener.local_addr()?;
+    let port = listener.local_addr()?.port();
     let mut held = Vec::new();
-    for _ in 0..count / 2 {
-        let mut client = TcpStream::connect(address)?;
+    for number in first..first + count / 2 {
+        let mut client = client(u32::from(FIRST_CLIENT) + u32::try_from(number)?, port)?;
         let (mut server, _) = listener.accept()?;
-        // Both ways, so that every counter of both ends counts.
+        // In both directions, so that no counter is 0.
         exchange(&mut client, &mut server)?;
         exchange(&mut server, &mut client)?;
         held.push((client, server));
@@ -71,13 +92,21 @@ pub fn hold(count: usize) -> Result<()> {
     Ok(())
 }
 
+/// A client of that address, connected to a port of the loopback.
+fn client(address: u32, port: u16) -> Result<TcpStream> {
+    let client = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    bind(client.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(address.into(), 0)))?;
+    connect(client.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)))?;
+    Ok(TcpStream::from(client))
+}
+
 fn exchange(from: &mut TcpStream, to: &mut TcpStream) -> Result<()> {
     from.write_all(&[7; 100])?;
     to.read_exact(&mut [0; 100])?;
     Ok(())
 }
 
-/// Makes pairs of virtual interfaces, until there are `count` (an even number) of them up. `made` of them are there.
+/// Creates pairs of virtual interfaces until `count` (an even number) are up. `made` already exist.
 pub fn interfaces(made: usize, count: usize) -> Result<()> {
     let mut ip = Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).spawn()?;
     let mut batch = ip.stdin.take().ok_or("ip has no stdin")?;

@@ -1,9 +1,12 @@
-//! The contenders side by side; `benches/run` documents the options.
+//! Compares the contenders. `benches/run` documents the options.
 //!
-//! This process builds what is to be measured, then starts itself again in a network namespace of its own, where it
-//! makes the sockets and interfaces, runs the contenders in turn and prints the report. Two more roles are processes
-//! of the same binary: one that holds sockets, and one that does the bare kernel dump.
-#![allow(clippy::format_push_string, reason = "a report is made once: plain goes before fast")]
+//! This process builds the contenders, then starts itself again in a new network namespace, where it creates the sockets
+//! and interfaces, runs the contenders in turn and prints the report. The same binary has two more roles: it holds sockets,
+//! and it does the bare kernel dump.
+#![allow(
+    clippy::format_push_string,
+    reason = "a report is made once, so simple code matters more than speed"
+)]
 
 #[cfg(target_os = "linux")]
 mod contender;
@@ -32,14 +35,14 @@ mod targets;
 #[cfg(target_os = "linux")]
 mod telegraf;
 
-/// Whatever goes wrong ends the run with a word about it.
+/// Any error ends the run with a message.
 #[cfg(target_os = "linux")]
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 #[cfg(target_os = "linux")]
 fn main() -> Result<()> {
     match options::parse(lexopt::Parser::from_env())? {
-        options::Role::Hold(sockets) => load::hold(sockets),
+        options::Role::Hold { sockets, first } => load::hold(sockets, first),
         options::Role::Dump => kernel::dump(),
         options::Role::Measure(options) if setup::is_inside() => run::all(&options),
         options::Role::Measure(_) => setup::enter(),

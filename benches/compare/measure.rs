@@ -1,4 +1,4 @@
-//! What a process costs: CPU of it and of its children, wall time, memory.
+//! Measures a process: CPU time with its children, wall time, memory.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -13,19 +13,19 @@ use nix::sys::time::TimeValLike as _;
 use crate::Result;
 use crate::setup::ended;
 
-/// How long to wait for more output before giving a contender up.
+/// How long to wait for more output of a contender.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a process is left alone before it counts as idle.
+/// How long after its start a process counts as idle.
 const SETTLED: Duration = Duration::from_millis(50);
 
 /// One gather of one contender.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// User and system time, children included, in milliseconds.
+    /// User and system time in milliseconds, including children.
     pub cpu: f64,
     /// From the trigger to the last byte, in milliseconds.
     pub wall: f64,
-    /// Of the contender's own process.
+    /// The memory of the contender's own process.
     pub memory: Option<Memory>,
 }
 
@@ -34,13 +34,13 @@ pub struct Sample {
 pub struct Memory {
     /// Before the first gather.
     pub idle: f64,
-    /// The highest.
+    /// The peak.
     pub peak: f64,
     /// After the last gather.
     pub after: f64,
 }
 
-/// CPU that ended children of this process have used so far, in milliseconds.
+/// The CPU time of all ended children of this process so far, in milliseconds.
 fn cpu_of_children() -> Result<f64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let microseconds = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
@@ -54,50 +54,50 @@ pub fn cpu_of<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
     Ok((done, cpu_of_children()? - before))
 }
 
-/// Bytes in MB.
+/// Converts bytes to MB.
 #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 pub fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// Milliseconds since.
+/// The milliseconds since `start`.
 pub fn milliseconds_since(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 
-/// A contender in a round, in which each takes many turns: so what else the machine does meets all of them alike.
+/// A contender in a round. Each takes many turns, so that other load on the machine affects all of them equally.
 pub enum Turns {
-    /// A program that is run once a turn.
+    /// A program that runs once per turn.
     Program {
-        /// What to run.
+        /// The command.
         command: Command,
-        /// Its CPU time so far.
+        /// The CPU time so far.
         cpu: f64,
-        /// Its wall time so far.
+        /// The wall time so far.
         wall: f64,
     },
-    /// A plugin that runs on and gathers once a turn.
+    /// A plugin that keeps running and gathers once per turn.
     Plugin {
         /// The running plugin.
         session: Session,
-        /// Its lines a gather.
+        /// The number of lines per gather.
         lines: usize,
         /// Resident memory before the first turn, in MB.
         idle: f64,
-        /// The CPU time of a start and an end without a gather: left out of the result.
+        /// The CPU time of start and end without a gather, which is subtracted from the result.
         start_and_end: f64,
-        /// The wall time of its gathers so far.
+        /// The wall time of the gathers so far.
         wall: f64,
     },
 }
 
 impl Turns {
-    /// Those of a program.
+    /// Turns of a program.
     pub const fn of_program(command: Command) -> Self {
         Self::Program { command, cpu: 0.0, wall: 0.0 }
     }
 
-    /// Those of a plugin that writes `lines` lines a gather.
+    /// Turns of a plugin that writes `lines` lines per gather.
     pub fn of_plugin(mut command: Command, lines: usize) -> Result<Self> {
         let (idle, start_and_end) = cpu_of(|| {
             let session = Session::start(&mut command)?;
@@ -109,7 +109,7 @@ impl Turns {
         Ok(Self::Plugin { session: Session::start(&mut command)?, lines, idle, start_and_end, wall: 0.0 })
     }
 
-    /// Takes one.
+    /// Takes one turn.
     pub fn take(&mut self) -> Result<()> {
         match self {
             Self::Program { command, cpu, wall } => {
@@ -125,7 +125,7 @@ impl Turns {
         Ok(())
     }
 
-    /// The mean of the `turns` that were taken. Only now has a plugin's CPU time been counted.
+    /// The mean of `turns` turns. The CPU time of a plugin is only known when it has ended.
     pub fn finish(self, turns: u32) -> Result<Sample> {
         let turns = f64::from(turns);
         match self {
@@ -152,7 +152,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts it.
+    /// Starts the plugin.
     pub fn start(command: &mut Command) -> Result<Self> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let stdin = child.stdin.take().ok_or("no stdin")?;
@@ -160,7 +160,7 @@ impl Session {
         Ok(Self { child, stdin, stdout, chunk: vec![0; 64 * 1024] })
     }
 
-    /// Has it gather once, and waits for so many lines. How long they took, in milliseconds.
+    /// Triggers a gather and waits for its lines. Returns the time in milliseconds.
     pub fn gather(&mut self, lines: usize) -> Result<f64> {
         let start = Instant::now();
         self.stdin.write_all(b"\n")?;
@@ -182,7 +182,7 @@ impl Session {
         Ok(milliseconds_since(start))
     }
 
-    /// An amount of memory in `/proc/PID/status`.
+    /// A value from `/proc/PID/status` in MB.
     fn megabytes(&self, name: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -191,7 +191,7 @@ impl Session {
         Ok(megabytes(kibibytes * 1024))
     }
 
-    /// Closes its stdin and waits for its end.
+    /// Closes stdin and waits for the end of the plugin.
     pub fn end(mut self) -> Result<()> {
         drop(self.stdin);
         self.stdout.read_to_end(&mut self.chunk)?;
@@ -199,7 +199,7 @@ impl Session {
     }
 }
 
-/// From start to end with this input, in milliseconds: a gather where it is a newline, none where it is empty.
+/// The time from start to end in milliseconds, with a gather if `input` is a newline, or none if it is empty.
 pub fn start_to_end(command: &mut Command, input: &[u8]) -> Result<f64> {
     let start = Instant::now();
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
@@ -208,7 +208,7 @@ pub fn start_to_end(command: &mut Command, input: &[u8]) -> Result<f64> {
     Ok(milliseconds_since(start))
 }
 
-/// The system calls that a plugin makes in one gather of `lines` lines, its children's included.
+/// The number of system calls of a plugin and its children in one gather of `lines` lines.
 pub fn system_calls(command: &Command, lines: usize) -> Result<f64> {
     const GATHERS: u32 = 10;
     let without = counted(command, 0, lines)?;

@@ -1,28 +1,30 @@
-//! The plot: CPU time a gather over the number of sockets or interfaces, both axes logarithmic.
+//! Draws the plot: CPU time per gather by number of sockets or interfaces, on logarithmic axes.
 
 use std::ops::RangeInclusive;
 
-use crate::contender::{Contender, INTERFACES, SOCKETS};
+use crate::contender::{Contender, GROUPS, INTERFACES, SOCKETS};
 use crate::report::short;
 use crate::results::Results;
 
 const WIDTH: f64 = 430.0;
 const HEIGHT: f64 = 360.0;
-/// Around the axes, for labels.
+/// The space around the axes for labels.
 const MARGIN: f64 = 60.0;
 
-/// Two panels side by side.
+/// Three panels side by side.
 pub fn svg(results: &Results) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {HEIGHT}\" font-family=\"sans-serif\" \
          font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-        2.0 * WIDTH
+        3.0 * WIDTH
     );
-    for (number, (title, who)) in
-        [("TCP sockets", &SOCKETS[..]), ("interfaces", &INTERFACES)].into_iter().enumerate()
-    {
-        let left = if number == 0 { 0.0 } else { WIDTH };
+    let groups = format!("groups of {} sockets", results.grouped_sockets);
+    let panels: [(&str, &[Contender]); 3] =
+        [("TCP sockets", &SOCKETS), (&groups, &GROUPS), ("interfaces", &INTERFACES)];
+    let mut left = 0.0;
+    for (title, who) in panels {
         svg += &format!("<g transform=\"translate({left} 0)\">\n{}</g>\n", panel(title, who, results));
+        left += WIDTH;
     }
     svg + "</svg>\n"
 }
@@ -57,8 +59,9 @@ fn panel(title: &str, who: &[Contender], results: &Results) -> String {
     }
     let x = Axis::of(all().map(|point| point.0), MARGIN, WIDTH - 20.0);
     let y = Axis::of(all().map(|point| point.1), HEIGHT - MARGIN, 40.0);
-    let mut svg =
-        format!("<text x=\"{MARGIN}\" y=\"22\" font-size=\"13\">CPU time a gather, ms, by {title}</text>\n");
+    let mut svg = format!(
+        "<text x=\"{MARGIN}\" y=\"22\" font-size=\"13\">CPU time per gather, ms, by {title}</text>\n"
+    );
     svg += &grid(&x, &y);
     for (place, (contender, points)) in lines.iter().enumerate() {
         svg += &line(*contender, points, &x, &y);
@@ -123,6 +126,6 @@ fn line(contender: Contender, points: &[(f64, f64)], x: &Axis, y: &Axis) -> Stri
 fn points(contender: Contender, results: &Results) -> Vec<(f64, f64)> {
     let sizes = results.sizes(&[contender]).into_iter();
     let cpu = |size| results.spread(contender, size, |sample| Some(sample.cpu)).map(|cpu| cpu.median);
-    // A logarithm needs more than 0, which the difference of two short times may not be.
+    // The logarithm needs a positive value. The difference of two short times may be 0.
     sizes.filter_map(|size| Some((size as f64, cpu(size).filter(|cpu| *cpu > 0.0)?))).collect()
 }

@@ -1,8 +1,8 @@
-//! The report: what it was measured on, what each contender costs, and the ratios beside their targets.
+//! Writes the report: the machine, the cost of each contender, and the ratios with their targets.
 
 use std::fs;
 
-use crate::contender::{Contender, INTERFACES, SOCKETS};
+use crate::contender::{Contender, GROUPS, INTERFACES, SOCKETS};
 use crate::options::Options;
 use crate::results::Results;
 use crate::setup::says;
@@ -12,15 +12,16 @@ use crate::targets::{Target, targets};
 pub fn markdown(options: &Options, results: &Results) -> String {
     let mut text = String::from("# Measurements\n\n");
     if options.quick {
-        text += "A quick run: too small to judge by.\n\n";
+        text += "A quick run: the results mean little.\n\n";
     } else {
-        text += "Made by `benches/run --save`.\n\n![CPU time a gather](results.svg)\n\n";
+        text += "Made by `benches/run --save`.\n\n![CPU time per gather](results.svg)\n\n";
     }
     text += &machine(results);
     text += "\n## A gather\n\nCPU: user and system time of everything involved, children included; the median of the \
              rounds, and the least and the greatest. Wall: from the trigger to the last byte, the median. Memory: \
              that of the plugin's own process, the highest and what is left after the gather.\n";
     text += &costs("TCP sockets", &SOCKETS, results);
+    text += &costs(&format!("groups of {} sockets", results.grouped_sockets), &GROUPS, results);
     text += &costs("interfaces", &INTERFACES, results);
     text += "\n## Targets\n\nA ratio of CPU times is taken within each round; here is the median of the rounds.\n\n\
              | what | measured | target | reached |\n|---|---|---|---|\n";
@@ -37,7 +38,7 @@ fn machine(results: &Results) -> String {
     let telegraf = results.telegraf.as_ref().map_or("not measured", |telegraf| telegraf.version.as_str());
     format!(
         "- machine: {}, {cores} cores\n- kernel: {}\n- ss: {}\n- Go: {}\n- Telegraf: {telegraf}\n- rustc: {}\n",
-        model.map_or("not known", |(_, model)| model),
+        model.map_or("unknown", |(_, model)| model),
         says("uname", &["-sr"]),
         says("ss", &["-V"]),
         says("go", &["version"]),
@@ -81,7 +82,7 @@ fn row(target: &Target, quick: bool) -> String {
     format!("| {what} | {} | {limit} | {reached} |\n", short(measured))
 }
 
-/// Three digits that count.
+/// Three significant digits.
 pub fn short(number: f64) -> String {
     match number {
         100.0.. => format!("{number:.0}"),

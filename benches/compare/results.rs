@@ -1,4 +1,4 @@
-//! What was measured.
+//! The results of all measurements.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,27 @@ use crate::measure::Sample;
 use crate::statistics::Spread;
 use crate::telegraf::EndToEnd;
 
-/// All of it.
+/// All results.
 #[derive(Default)]
 pub struct Results {
-    /// By contender and number of sockets or interfaces, one a round.
+    /// By contender and number of sockets or interfaces, one per round.
     pub samples: BTreeMap<(Contender, usize), Vec<Sample>>,
-    /// From start to end without a gather, in milliseconds.
+    /// The time from start to end without a gather, in milliseconds.
     pub start: Option<Spread>,
-    /// From start to end with a gather from the kernel on a host without connections, in milliseconds.
+    /// The time from start to end with a gather through netlink on a host without connections, in milliseconds.
     pub idle_host: Option<Spread>,
-    /// System calls that a gather of `net` makes for each of so many interfaces; empty without strace.
+    /// The number of system calls per interface in a gather of `net`, by number of interfaces. Empty without strace.
     pub system_calls: BTreeMap<usize, f64>,
+    /// How many TCP sockets were grouped.
+    pub grouped_sockets: usize,
     /// Telegraf with each of the inputs in turn.
     pub telegraf: Option<EndToEnd>,
-    /// Size of the binary in MB.
+    /// The size of the binary in MB.
     pub binary: f64,
 }
 
 impl Results {
-    /// The sizes at which any of them ran, ascending.
+    /// The sizes with results of any of `who`, ascending.
     pub fn sizes(&self, who: &[Contender]) -> Vec<usize> {
         let mut sizes: Vec<usize> = self
             .samples
@@ -38,7 +40,7 @@ impl Results {
         sizes
     }
 
-    /// Of one number of each round.
+    /// The spread of a value over the rounds.
     pub fn spread(
         &self,
         contender: Contender,
@@ -48,7 +50,7 @@ impl Results {
         Spread::of(self.samples.get(&(contender, size))?.iter().filter_map(number))
     }
 
-    /// The median of the ratios of CPU time, round by round.
+    /// The median of the ratios of CPU time in each round.
     pub fn ratio(&self, over: (Contender, usize), under: (Contender, usize)) -> Option<f64> {
         let (over, under) = (self.samples.get(&over)?, self.samples.get(&under)?);
         let ratios = over.iter().zip(under).map(|(over, under)| over.cpu / under.cpu);

@@ -1,19 +1,19 @@
-//! The plan: what is made, and who is measured when.
+//! Runs all measurements in order.
 
 use std::fs;
 use std::process::Command;
 
-use crate::contender::{Contender, Contenders, INTERFACES, OURS, SOCKETS};
+use crate::contender::{Contender, Contenders, GROUPS, INTERFACES, OURS, SOCKETS, Stage};
 use crate::measure::{self, megabytes};
 use crate::options::Options;
 use crate::results::Results;
 use crate::statistics::Spread;
 use crate::{Result, load, plot, report, setup, telegraf};
 
-/// How often what is too short to measure once is measured.
+/// How often short runs are repeated.
 const STARTS: usize = 20;
 
-/// Measures all, prints the report, and keeps it if asked to.
+/// Measures everything, prints the report, and saves it with `--save`.
 pub fn all(options: &Options) -> Result<()> {
     let contenders = Contenders::new()?;
     let mut results = Results { binary: megabytes(fs::metadata(OURS)?.len()), ..Results::default() };
@@ -32,7 +32,7 @@ pub fn all(options: &Options) -> Result<()> {
 
 fn starts(contenders: &Contenders, results: &mut Results) -> Result<()> {
     let times = |input: &[u8]| -> Result<Option<Spread>> {
-        let mut command = contenders.plugin(Contender::OursNetlink)?;
+        let mut command = contenders.plugin(Contender::OursNetlink, &Stage::default())?;
         let times: Result<Vec<f64>> =
             (0..STARTS).map(|_| measure::start_to_end(&mut command, input)).collect();
         Ok(Spread::of(times?))
@@ -44,19 +44,33 @@ fn starts(contenders: &Contenders, results: &mut Results) -> Result<()> {
 
 fn sockets(options: &Options, contenders: &Contenders, results: &mut Results) -> Result<()> {
     let mut held = load::Sockets::default();
-    let mut stages: Vec<(usize, bool)> = options.sizes.iter().map(|size| (*size, false)).collect();
-    if options.telegraf_sockets > 0 {
-        stages.push((options.telegraf_sockets, true));
-    }
-    stages.sort_unstable();
-    for (size, whole) in stages {
-        held.grow(size)?;
-        if whole {
-            eprintln!("Telegraf among {size} sockets");
-            results.telegraf = telegraf::measure(contenders, size, options.rounds.min(3))?;
-        } else {
-            rounds(options, contenders, &SOCKETS, size, results)?;
+    let mut sizes = [&options.sizes[..], &[options.grouped_sockets, options.telegraf_sockets]].concat();
+    sizes.sort_unstable();
+    sizes.dedup();
+    for sockets in sizes {
+        held.grow(sockets)?;
+        let stage = Stage { size: sockets, sockets, services: held.services() };
+        if options.sizes.contains(&sockets) {
+            rounds(options, contenders, &SOCKETS, &stage, results)?;
         }
+        if sockets == options.grouped_sockets {
+            results.grouped_sockets = sockets;
+            groups(options, contenders, &stage, results)?;
+        }
+        if sockets == options.telegraf_sockets && sockets > 0 {
+            eprintln!("Telegraf among {sockets} sockets");
+            results.telegraf = telegraf::measure(contenders, &stage, options.rounds.min(3))?;
+        }
+    }
+    Ok(())
+}
+
+/// More and more groups of the same sockets.
+fn groups(options: &Options, contenders: &Contenders, stage: &Stage, results: &mut Results) -> Result<()> {
+    for &most in &options.groups {
+        let prefix = load::prefix(stage.sockets, most + 1);
+        let stage = Stage { size: load::networks(stage.sockets, prefix), ..*stage };
+        rounds(options, contenders, &GROUPS, &stage, results)?;
     }
     Ok(())
 }
@@ -67,9 +81,10 @@ fn interfaces(options: &Options, contenders: &Contenders, results: &mut Results)
     for &size in &options.interfaces {
         load::interfaces(made, size)?;
         made = size;
-        rounds(options, contenders, &INTERFACES, size, results)?;
+        let stage = Stage { size, ..Stage::default() };
+        rounds(options, contenders, &INTERFACES, &stage, results)?;
         if strace {
-            let calls = measure::system_calls(&contenders.plugin(Contender::OursNet)?, size + 1)?;
+            let calls = measure::system_calls(&contenders.plugin(Contender::OursNet, &stage)?, size + 1)?;
             results.system_calls.insert(size, calls / f64::from(u32::try_from(size)?));
         }
     }
@@ -80,13 +95,13 @@ fn rounds(
     options: &Options,
     contenders: &Contenders,
     who: &[Contender],
-    size: usize,
+    stage: &Stage,
     results: &mut Results,
 ) -> Result<()> {
     for round in 1..=options.rounds {
-        eprintln!("round {round} of {} at {size}", options.rounds);
-        for (contender, sample) in contenders.round(who, size)? {
-            results.samples.entry((contender, size)).or_default().push(sample);
+        eprintln!("round {round} of {} at {}", options.rounds, stage.size);
+        for (contender, sample) in contenders.round(who, stage)? {
+            results.samples.entry((contender, stage.size)).or_default().push(sample);
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Builds the contenders that are written in Go, and enters a namespace.
+//! Builds the contenders written in Go, and enters a namespace.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ const PEER: &str = "BENCH_PEER";
 const TELEGRAF: &str = "TELEGRAF_BIN";
 const INSIDE: &str = "BENCH_IN_NAMESPACE";
 
-/// The release of Telegraf that is measured, as `benches/peer/go.mod` pins it.
+/// The measured release of Telegraf, as pinned in `benches/peer/go.mod`.
 const TELEGRAF_VERSION: &str = "1.39.3";
 const TELEGRAF_TAGS: &str = "custom,inputs.execd,inputs.net,inputs.socketstat,outputs.file,outputs.discard,parsers.influx,serializers.influx";
 
-/// Lets the loopback up, and shows in /sys the interfaces of the namespace.
+/// Sets the loopback up, and mounts /sys with the interfaces of the namespace.
 const INSIDE_SCRIPT: &str =
     r#"ip link set lo up && mount -t sysfs sysfs /sys && ulimit -n "$(ulimit -Hn)" && exec "$@""#;
 
@@ -23,17 +23,17 @@ pub fn is_inside() -> bool {
     env::var_os(INSIDE).is_some()
 }
 
-/// Telegraf's plugins behind Telegraf's shim, where they could be built.
+/// Telegraf's plugins with Telegraf's shim, if they could be built.
 pub fn peer() -> Option<PathBuf> {
     env::var_os(PEER).map(PathBuf::from)
 }
 
-/// Telegraf, where it was given or could be built.
+/// Telegraf, if it was given or could be built.
 pub fn telegraf() -> Option<PathBuf> {
     env::var_os(TELEGRAF).map(PathBuf::from)
 }
 
-/// Builds what can be built, and measures in a namespace.
+/// Builds the contenders, and starts the measurements in a namespace.
 pub fn enter() -> Result<()> {
     let flags = ["-nm", "-rnm"]
         .into_iter()
@@ -70,7 +70,7 @@ fn build_peer(target: &Path) -> Result<PathBuf> {
     Ok(output)
 }
 
-/// The tests build it in the same place.
+/// The tests build it in the same directory.
 fn build_telegraf(target: &Path) -> Result<PathBuf> {
     let bin = target.join(format!("telegraf-{TELEGRAF_VERSION}"));
     let telegraf = bin.join("telegraf");
@@ -83,20 +83,20 @@ fn build_telegraf(target: &Path) -> Result<PathBuf> {
     Ok(telegraf)
 }
 
-/// An error where `what` did not end well.
+/// Returns an error if `what` failed.
 pub fn ended(what: &str, status: ExitStatus) -> Result<()> {
     if status.success() { Ok(()) } else { Err(format!("{what} ended with {status}").into()) }
 }
 
-/// Runs a program silently; whether it is there and succeeded.
+/// Runs a program silently. Returns whether it exists and succeeded.
 pub fn succeeds(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
-/// What a program says on stdout, `not known` where it is not there.
+/// The output of a program, or `unknown` if it does not exist.
 pub fn says(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let line = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    line.unwrap_or_else(|_| String::from("not known"))
+    line.unwrap_or_else(|_| String::from("unknown"))
 }

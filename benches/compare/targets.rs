@@ -1,34 +1,36 @@
-//! What should be reached.
+//! The targets of the measurements.
 
 use std::fmt;
 
-use crate::contender::Contender::{self, KernelDump, OursNet, OursNetlink, OursSs, PeerNet, PeerSockets, Ss};
+use crate::contender::Contender::{
+    self, KernelDump, OursNet, OursNetlink, OursServices, OursSs, OursStates, PeerNet, PeerSockets, Ss,
+};
 use crate::results::Results;
 use crate::statistics::Spread;
 
-/// One measured number, and what it should be.
+/// A measured value and its target.
 pub struct Target {
     /// What was measured.
     pub what: String,
-    /// `None`: it could not be.
+    /// The value, or `None` if it was not measured.
     pub measured: Option<f64>,
-    /// What it should be.
+    /// The target.
     pub limit: Limit,
 }
 
-/// A bound.
+/// A limit for a value.
 #[derive(Clone, Copy)]
 pub enum Limit {
-    /// Not above.
+    /// A maximum.
     AtMost(f64),
-    /// Not below.
+    /// A minimum.
     AtLeast(f64),
 }
 
 use Limit::{AtLeast, AtMost};
 
 impl Limit {
-    /// Whether `number` keeps to it.
+    /// Whether `number` is within the limit.
     pub fn holds(self, number: f64) -> bool {
         match self {
             AtMost(limit) => number <= limit,
@@ -46,7 +48,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// All of them.
+/// All targets.
 pub fn targets(results: &Results) -> Vec<Target> {
     let mut targets = Vec::new();
     let mut add = |what: String, measured, limit| targets.push(Target { what, measured, limit });
@@ -69,14 +71,20 @@ fn sockets(results: &Results, add: &mut Add<'_>) {
     ];
     for (one, other, limit) in ratios {
         for size in results.sizes(&[OursSs]) {
-            // With few sockets the start of ss is most of what either costs.
+            // With few sockets, most of the cost is the start of ss.
             if size >= 10_000 || ![one, other].contains(&OursSs) {
                 let what = format!("CPU, {size} sockets: {} / {}", one.name(), other.name());
                 add(what, results.ratio((one, size), (other, size)), limit);
             }
         }
     }
-    for contender in [OursSs, OursNetlink] {
+    for (contender, limit) in [(OursServices, 1.2), (OursStates, 0.6)] {
+        for size in results.sizes(&[contender]).into_iter().filter(|size| *size >= 10_000) {
+            let what = format!("CPU, {size} sockets: {} / {}", contender.name(), KernelDump.name());
+            add(what, results.ratio((contender, size), (KernelDump, size)), AtMost(limit));
+        }
+    }
+    for contender in [OursSs, OursNetlink, OursServices] {
         let what = format!("CPU, 50000 sockets / 10000: {}", contender.name());
         add(what, results.ratio((contender, 50_000), (contender, 10_000)), AtMost(5.5));
     }
@@ -93,6 +101,11 @@ fn memory(results: &Results, add: &mut Add<'_>) {
             add(format!("MB after {size} sockets: {name}"), after.map(|after| after.greatest), AtMost(4.0));
         }
     }
+    for size in results.sizes(&[OursServices]) {
+        let peak = results.spread(OursServices, size, |sample| Some(sample.memory?.peak));
+        let what = format!("peak MB, {size} sockets: {}", OursServices.name());
+        add(what, peak.map(|peak| peak.greatest), AtMost(if size > 10_000 { 16.0 } else { 8.0 }));
+    }
     let idle = results.sizes(&[OursNetlink]).first().copied();
     let idle = idle.and_then(|size| results.spread(OursNetlink, size, |sample| Some(sample.memory?.idle)));
     add(String::from("MB before the first gather"), idle.map(|idle| idle.greatest), AtMost(4.0));
@@ -105,7 +118,7 @@ fn interfaces(results: &Results, add: &mut Add<'_>) {
             let what = format!("CPU, {size} interfaces: {} / {}", PeerNet.name(), OursNet.name());
             add(what, ratio, AtLeast(10.0));
             let calls = results.system_calls.get(&size).copied();
-            add(format!("system calls an interface, {size} interfaces"), calls, AtMost(3.0));
+            add(format!("system calls per interface, {size} interfaces"), calls, AtMost(3.0));
         } else {
             let cpu = results.spread(OursNet, size, |sample| Some(sample.cpu));
             add(
@@ -124,9 +137,13 @@ fn rest(results: &Results, add: &mut Add<'_>) {
     add(String::from("wall ms, start to end without a gather"), median(results.start), AtMost(5.0));
     add(String::from("MB, the binary"), Some(results.binary), AtMost(4.0));
     let Some(telegraf) = &results.telegraf else { return };
-    for (plugin, name, limit) in [(&telegraf.ss, "ss", 0.65), (&telegraf.netlink, "netlink", 0.45)] {
+    for (plugin, name, limit) in [
+        (&telegraf.ss, "source ss", 0.65),
+        (&telegraf.netlink, "source netlink", 0.45),
+        (&telegraf.services, "groups by direction and service", 0.06),
+    ] {
         let ratios = plugin.iter().zip(&telegraf.native).map(|(plugin, native)| plugin / native);
-        let what = format!("CPU, Telegraf among {} sockets: with source {name} / native", telegraf.sockets);
+        let what = format!("CPU, Telegraf among {} sockets: with {name} / native", telegraf.sockets);
         add(what, median(Spread::of(ratios)), AtMost(limit));
     }
 }

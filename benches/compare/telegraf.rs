@@ -1,4 +1,4 @@
-//! The whole: Telegraf with its own input, and Telegraf with this plugin.
+//! Measures the whole Telegraf, with its own input and with this plugin.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -9,21 +9,22 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::Result;
-use crate::contender::{Contender, Contenders, OURS};
+use crate::contender::{Contender, Contenders, OURS, Stage};
 use crate::measure::cpu_of;
 use crate::setup;
 use crate::setup::ended;
 
-/// How often Telegraf gathers, in seconds: longer than it takes.
+/// Telegraf's interval in seconds, longer than a gather takes.
 const INTERVAL: u32 = 3;
-/// How often it gathers in one run.
+/// The number of gathers per run.
 const GATHERS: u32 = 4;
 
 /// CPU of Telegraf and all its children a gather, in milliseconds, one a round.
+#[derive(Default)]
 pub struct EndToEnd {
-    /// How many sockets there were.
+    /// The number of sockets.
     pub sockets: usize,
-    /// Which Telegraf.
+    /// The version of Telegraf.
     pub version: String,
     /// With its own `inputs.socketstat`.
     pub native: Vec<f64>,
@@ -31,43 +32,50 @@ pub struct EndToEnd {
     pub ss: Vec<f64>,
     /// With this plugin and netlink.
     pub netlink: Vec<f64>,
+    /// With this plugin and groups by direction and service.
+    pub services: Vec<f64>,
 }
 
 /// Measures each in turn; `None` where there is no Telegraf.
-pub fn measure(contenders: &Contenders, sockets: usize, rounds: usize) -> Result<Option<EndToEnd>> {
+pub fn measure(contenders: &Contenders, stage: &Stage, rounds: usize) -> Result<Option<EndToEnd>> {
     let Some(telegraf) = setup::telegraf() else {
-        eprintln!("No Telegraf: the whole is not measured.");
+        eprintln!("Telegraf not found; skipping its measurement.");
         return Ok(None);
     };
     let native = "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n";
-    let execd = |contender| {
-        let config = contenders.configuration(contender);
-        format!(
+    let execd = |contender| -> Result<String> {
+        let config = contenders.configuration(contender, stage)?;
+        Ok(format!(
             "[[inputs.execd]]\n  command = [\"{OURS}\", \"--config\", \"{}\"]\n  signal = \"STDIN\"\n  data_format = \"influx\"\n",
             config.display()
-        )
+        ))
     };
     let version = version(&telegraf);
-    let mut result = EndToEnd { sockets, version, native: Vec::new(), ss: Vec::new(), netlink: Vec::new() };
+    let mut result = EndToEnd { sockets: stage.sockets, version, ..EndToEnd::default() };
     for _ in 0..rounds {
-        // An input that gathers nothing in this time: what Telegraf costs by itself.
+        // An input with a long interval, to measure Telegraf itself.
         let (_, alone) = run(&telegraf, "[[inputs.net]]\n  interval = \"1h\"\n")?;
-        let gather = |inputs: &str| -> Result<f64> {
+        let gather = |inputs: &str, lines: usize| -> Result<f64> {
             let (metrics, cpu) = run(&telegraf, inputs)?;
-            let gathers = u32::try_from(metrics / sockets)?;
+            let gathers = u32::try_from(metrics / lines)?;
             if gathers == 0 {
                 return Err("Telegraf gathered nothing".into());
             }
             Ok((cpu - alone) / f64::from(gathers))
         };
-        result.native.push(gather(native)?);
-        result.ss.push(gather(&execd(Contender::OursSs))?);
-        result.netlink.push(gather(&execd(Contender::OursNetlink))?);
+        result.native.push(gather(native, stage.sockets)?);
+        for (contender, results) in [
+            (Contender::OursSs, &mut result.ss),
+            (Contender::OursNetlink, &mut result.netlink),
+            (Contender::OursServices, &mut result.services),
+        ] {
+            results.push(gather(&execd(contender)?, contender.lines(stage))?);
+        }
     }
     Ok(Some(result))
 }
 
-/// As Go has noted it in the binary: Telegraf itself knows it only where its makefile built it.
+/// The version that Go stored in the binary. Telegraf itself only knows it if built by its makefile.
 fn version(telegraf: &Path) -> String {
     let noted = setup::says("go", &["version", "-m", &telegraf.to_string_lossy()]);
     let module = noted.lines().find_map(|line| line.split_once("github.com/influxdata/telegraf\tv"));
@@ -75,7 +83,7 @@ fn version(telegraf: &Path) -> String {
     version.map_or_else(|| setup::says(&telegraf.to_string_lossy(), &["--version"]), str::to_owned)
 }
 
-/// Runs Telegraf for some intervals: how many metrics it has written, and the CPU of all in milliseconds.
+/// Runs Telegraf for some intervals. Returns the number of metrics written and the CPU time in milliseconds.
 fn run(telegraf: &Path, inputs: &str) -> Result<(usize, f64)> {
     let directory = tempfile::tempdir()?;
     let config = directory.path().join("telegraf.conf");
@@ -98,7 +106,7 @@ fn run(telegraf: &Path, inputs: &str) -> Result<(usize, f64)> {
     Ok((written(&fs::read_to_string(&log)?), cpu))
 }
 
-/// The sum of what Telegraf says of its output: `Wrote batch of 1000 metrics in 1ms`.
+/// The sum of the log lines `Wrote batch of 1000 metrics in 1ms`.
 fn written(log: &str) -> usize {
     let batches = log.lines().filter_map(|line| line.split_once("Wrote batch of ")?.1.split_once(' '));
     batches.filter_map(|(count, _)| count.parse::<usize>().ok()).sum()

@@ -1,4 +1,4 @@
-// The peer of the benchmarks: Telegraf's own inputs.net and inputs.socketstat as an external plugin, behind
+// The contender for the benchmarks: Telegraf's own inputs.net and inputs.socketstat as an external plugin, behind
 // Telegraf's own shim. It gathers at each newline on stdin.
 package main
 

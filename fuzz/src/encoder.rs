@@ -1,4 +1,4 @@
-//! The encoder, with metrics made of the bytes.
+//! Checks the encoder with metrics made from the input.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use telegraf_execd_network::metric::{Metric, Value};
 use super::influx;
 use super::written::{TIME, Written, field, field_key, name, tag};
 
-/// Takes a number of bytes off the front, whose length the byte before them says.
+/// Takes a length byte and that number of bytes off the front.
 fn bytes<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     let Some((&length, tail)) = rest.split_first() else { return &[] };
     let (head, tail) = tail.split_at(tail.len().min(usize::from(length)));
@@ -20,8 +20,8 @@ fn text(rest: &mut &[u8]) -> String {
     String::from_utf8_lossy(bytes(rest)).into_owned()
 }
 
-/// The first byte says how many tags of the metric, of the section and fields there are; a sequence of names, keys and
-/// values follows, each with its length in front.
+/// The first byte is the number of tags of the metric, tags of the section, and fields. Names, keys and values follow, each
+/// after its length.
 pub fn line_protocol(mut data: &[u8]) {
     let data = &mut data;
     let Some((&counts, rest)) = data.split_first() else { return };
@@ -35,7 +35,7 @@ pub fn line_protocol(mut data: &[u8]) {
 
     let [prefix, measurement, suffix] = names;
     let whole = name(&format!("{prefix}{measurement}{suffix}"));
-    // What the configuration refuses; the names of the inputs and of the kernel's counters are plain.
+    // The configuration refuses these. The names of inputs and of the kernel's counters are plain.
     let plain = |key: &String| tag(key.as_bytes()) == *key;
     let writable = !whole.is_empty() && !whole.starts_with('#') && own.keys().chain(added.keys()).all(plain);
     let keys: BTreeSet<String> = fields.iter().map(|(key, _)| field_key(key)).collect();
@@ -67,7 +67,7 @@ pub fn line_protocol(mut data: &[u8]) {
     written.check();
 }
 
-/// Eight bytes are a number, signed where the last one is odd; all else is a text.
+/// Eight bytes are a number, signed if the last byte is odd. Everything else is a string.
 fn value_of(bytes: &[u8]) -> Value<'_> {
     match bytes.try_into().map(u64::from_le_bytes) {
         Ok(number) if number >> 56 & 1 == 1 => Value::Signed(number.cast_signed()),

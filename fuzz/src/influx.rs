@@ -1,12 +1,12 @@
-//! A reader of line protocol that takes what Telegraf's own takes, and nothing else.
+//! A parser of line protocol that accepts only what Telegraf's own parser accepts.
 //!
-//! Written after the grammar in `plugins/parsers/influx/machine.go.rl` and the unescaping in `escape.go` there (1.39.3), and
-//! knows nothing of the library's encoder. Telegraf's is more lenient where this plugin has no business: a line without a
-//! timestamp, floats, booleans, comments, empty lines and line breaks inside strings are faults here.
+//! Follows the grammar in Telegraf's `plugins/parsers/influx/machine.go.rl` and the unescaping in `escape.go` (1.39.3),
+//! independently of the library's encoder. Stricter than Telegraf where this plugin does not need more: lines without a
+//! timestamp, floats, booleans, comments, empty lines and line breaks in strings are errors.
 
 use std::collections::BTreeSet;
 
-/// A field's value.
+/// The value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// `12i`
@@ -17,7 +17,7 @@ pub enum Value {
     Text(String),
 }
 
-/// One line, as Telegraf understands it.
+/// One metric, as Telegraf parses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metric {
     /// The measurement.
@@ -26,14 +26,14 @@ pub struct Metric {
     pub tags: Vec<(String, String)>,
     /// Fields, in the order of the line.
     pub fields: Vec<(String, Value)>,
-    /// Nanoseconds since 1970.
+    /// The timestamp, in nanoseconds since 1970.
     pub time: i64,
 }
 
-/// Reads a whole output: every line ends with a newline and is one metric.
+/// Parses a whole output, in which every line ends with a newline and is one metric.
 ///
 /// # Errors
-/// The first line that Telegraf would not take, with what is wrong.
+/// The first line that Telegraf would refuse, with the reason.
 pub fn read(output: &[u8]) -> Result<Vec<Metric>, String> {
     let text = std::str::from_utf8(output).map_err(|error| format!("not UTF-8: {error}"))?;
     let mut lines: Vec<&str> = text.split('\n').collect();
@@ -87,7 +87,7 @@ fn line(text: &str) -> Result<Metric, String> {
     Ok(Metric { name, tags, fields, time })
 }
 
-/// Of a key that comes twice Telegraf keeps one value only.
+/// Refuses duplicate keys, since Telegraf keeps only one of the values.
 fn once<'a>(keys: impl Iterator<Item = &'a String>) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     for key in keys {
@@ -104,8 +104,8 @@ fn take(rest: &mut &[u8], byte: u8) -> bool {
     tail.is_some()
 }
 
-/// A measurement, key or tag value, still escaped: at least one character, none of them white space, no separator
-/// without a backslash. Where backslashes are `paired`, the second of two escapes nothing; in tags it does.
+/// Takes a measurement, key or tag value, still escaped: at least one character, no white space, no separator without a
+/// backslash. If backslashes are `paired`, the second of two escapes nothing. In tags it does.
 fn word(rest: &mut &[u8], separators: &[u8], paired: bool) -> Result<String, String> {
     let mut end = 0;
     while let Some(&byte) = rest.get(end) {
@@ -135,12 +135,12 @@ fn word(rest: &mut &[u8], separators: &[u8], paired: bool) -> Result<String, Str
     String::from_utf8(word.to_vec()).map_err(|error| error.to_string())
 }
 
-/// Unescapes a tag's key or value, or a field's key.
+/// Unescapes the key or value of a tag, or the key of a field.
 fn tag(text: &str) -> String {
     unescape(text, &[",", "\"", " ", "="], " ,=")
 }
 
-/// Takes the backslash from these characters, if the text has any of `only_with` at all.
+/// Removes the backslash before these characters, if the text contains any of `only_with`.
 fn unescape(text: &str, characters: &[&str], only_with: &str) -> String {
     if !text.contains(|c| only_with.contains(c)) {
         return text.to_owned();
@@ -150,7 +150,7 @@ fn unescape(text: &str, characters: &[&str], only_with: &str) -> String {
         let (before, behind) = (&rest[..at], &rest[at + 1..]);
         out.push_str(before);
         if characters.iter().any(|character| behind.starts_with(character)) {
-            // What follows is one byte long, and is no backslash.
+            // The next character is a single byte, and not a backslash.
             out.push_str(&behind[..1]);
             rest = &behind[1..];
         } else {
@@ -184,7 +184,7 @@ fn value(rest: &mut &[u8]) -> Result<Value, String> {
     value.map_err(|error| format!("{word}: {error}"))
 }
 
-/// What is between the quotes, the first of which has been taken.
+/// Takes the rest of a string, up to the closing quote.
 fn string(rest: &mut &[u8]) -> Result<String, String> {
     let mut out = Vec::new();
     loop {

@@ -1,9 +1,10 @@
-//! What has to hold for any bytes, one function a parser: the fuzz targets and `tests/properties.rs` run the same ones.
+//! Checks that must hold for any input, one function per parser. The fuzz targets and `tests/properties.rs` run the same
+//! checks.
 //!
-//! None may panic, whatever the input. Beyond that, what a parser hands on goes through the encoder, and a reader of line
-//! protocol that knows nothing of it has to find the same: as many metrics, with the same tags and fields.
+//! No parser may panic on any input. The rows that a parser returns are also encoded, and an independent parser of line
+//! protocol must find the same metrics, with the same tags and fields.
 
-#![allow(clippy::missing_panics_doc, reason = "a panic is how a check fails")]
+#![allow(clippy::missing_panics_doc, reason = "a check fails with a panic")]
 
 mod encoder;
 pub mod influx;
@@ -14,12 +15,13 @@ use telegraf_execd_network::config::duration::GoDuration;
 use telegraf_execd_network::config::{self, env};
 use telegraf_execd_network::filter::glob::Globs;
 use telegraf_execd_network::host::Host;
+use telegraf_execd_network::inputs::net::dev::Devices;
 use telegraf_execd_network::inputs::net::netstat::table::Table as NetTable;
-use telegraf_execd_network::inputs::net::procfs::{Devices, ProtocolCounters};
-use telegraf_execd_network::inputs::socketstat::netstat::table::Table as NetstatTable;
-use telegraf_execd_network::inputs::socketstat::procfs::table::Table as ProcTable;
+use telegraf_execd_network::inputs::net::protocols::{FILES, ProtocolCounters, ProtocolTable};
+use telegraf_execd_network::inputs::socketstat::netstat::table::NetstatTable;
+use telegraf_execd_network::inputs::socketstat::procfs::table::ProcTable;
 use telegraf_execd_network::inputs::socketstat::socket::Protocol;
-use telegraf_execd_network::inputs::socketstat::ss::table::Table as SsTable;
+use telegraf_execd_network::inputs::socketstat::ss::table::SsTable;
 use telegraf_execd_network::inputs::socketstat::state::listed;
 use telegraf_execd_network::inputs::{self, Environment};
 use telegraf_execd_network::lines::Lines;
@@ -27,9 +29,9 @@ use telegraf_execd_network::quote::quote;
 use written::Written;
 
 pub use encoder::line_protocol;
-pub use netlink::netlink;
+pub use netlink::{destroyed, net_netlink, netlink};
 
-/// A check by the name of its fuzz target.
+/// A check with the name of its fuzz target.
 pub type Check = fn(&[u8]);
 
 /// Every check, with its name.
@@ -41,19 +43,21 @@ pub const ALL: &[(&str, Check)] = &[
     ("proc_snmp", proc_snmp),
     ("proc_sockets", proc_sockets),
     ("netlink", netlink),
+    ("destroyed", destroyed),
+    ("net_netlink", net_netlink),
     ("configuration", configuration),
     ("globs", globs),
     ("values", values),
     ("line_protocol", line_protocol),
 ];
 
-/// The first byte says which of `choices`; the rest is the input.
+/// The first byte selects one of `choices`; the rest is the input.
 fn pick<'a, T: Copy>(choices: &[T], data: &'a [u8]) -> Option<(T, u8, &'a [u8])> {
     let (&first, rest) = data.split_first()?;
     Some((choices[usize::from(first) % choices.len()], first, rest))
 }
 
-/// Hands on the lines of a text that arrives in pieces of this length.
+/// Splits a text into lines, in pieces of this length.
 fn lines(text: &[u8], piece: usize, each: &mut dyn FnMut(Option<&[u8]>)) {
     let mut lines = Lines::default();
     for piece in text.chunks(piece.max(1)) {
@@ -62,7 +66,7 @@ fn lines(text: &[u8], piece: usize, each: &mut dyn FnMut(Option<&[u8]>)) {
     lines.finish(each);
 }
 
-/// ss's tables: the first byte chooses the protocol and how the output is cut into pieces.
+/// The tables of ss. The first byte selects the protocol and the length of the pieces.
 pub fn ss_table(data: &[u8]) {
     let Some((protocol, first, text)) = pick(&Protocol::ALL, data) else { return };
     let mut table = SsTable::new(protocol);
@@ -74,13 +78,13 @@ pub fn ss_table(data: &[u8]) {
         }
     });
     if accepted.is_ok() {
-        // An error drops what came before it; what came must be sound nevertheless.
+        // After an error the sockets are dropped, but they must be valid too.
         let (Ok(_) | Err(_)) = table.finish(&mut |socket| written.socket(protocol, socket));
     }
     written.check();
 }
 
-/// netstat's tables of sockets.
+/// The socket tables of netstat.
 pub fn socket_netstat(data: &[u8]) {
     let Some((protocol, first, text)) = pick(&[Protocol::Tcp, Protocol::Udp], data) else { return };
     let states = if first < 128 { listed(protocol) } else { !0 };
@@ -98,7 +102,7 @@ pub fn socket_netstat(data: &[u8]) {
     written.check();
 }
 
-/// netstat's tables of interfaces.
+/// The interface tables of netstat.
 pub fn net_netstat(data: &[u8]) {
     let mut table = NetTable::default();
     let mut written = Written::default();
@@ -118,25 +122,27 @@ pub fn proc_dev(data: &[u8]) {
     let mut written = Written::default();
     lines(data, 512, &mut |line| {
         if let Some(interface) = devices.line(line) {
-            assert!(interface.counters.iter().all(Option::is_some), "the kernel prints every counter");
-            written.interface(interface.name, &interface.counters);
+            let counters = interface.counters();
+            assert!(counters.iter().all(Option::is_some), "the kernel prints every counter");
+            written.interface(interface.name, &counters);
         }
     });
     assert!(devices.finish().is_some() || written.is_empty(), "rows without a header");
     written.check();
 }
 
-/// `/proc/net/snmp`.
+/// `/proc/net/snmp` and the other files with protocol statistics: the first byte chooses which.
 pub fn proc_snmp(data: &[u8]) {
-    let mut parser = ProtocolCounters::default();
-    lines(data, 512, &mut |line| parser.line(line));
-    let (counters, _) = parser.finish();
+    let Some((file, _, text)) = pick(&FILES, data) else { return };
+    let mut table = ProtocolTable::new(file);
+    let mut counters = ProtocolCounters::default();
+    lines(text, 512, &mut |line| table.line(line, &mut counters));
     let mut written = Written::default();
-    written.protocols(&counters);
+    written.protocols(counters.counters());
     written.check();
 }
 
-/// The tables of sockets in `/proc/net`: the first byte chooses the protocol and the byte order.
+/// The socket tables of `/proc/net`. The first byte selects the protocol and the byte order.
 pub fn proc_sockets(data: &[u8]) {
     let protocols = [Protocol::Tcp, Protocol::Udp, Protocol::Raw, Protocol::Unix, Protocol::Packet];
     let Some((protocol, first, text)) = pick(&protocols, data) else { return };
@@ -148,12 +154,12 @@ pub fn proc_sockets(data: &[u8]) {
             written.socket(protocol, &socket);
         }
     });
-    // That it was no such table is an answer too.
+    // An error is a valid result too.
     let (Ok(_) | Err(_)) = table.finish();
     written.check();
 }
 
-/// The plugin's configuration, as far as making its inputs.
+/// The plugin's configuration, up to the construction of its inputs.
 pub fn configuration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let environment = Environment::of_host(Host::from_environment(|_| None));
@@ -167,12 +173,12 @@ pub fn configuration(data: &[u8]) {
     }
 }
 
-/// The environment of these checks.
+/// The environment for these checks.
 fn variable(name: &str) -> Option<String> {
     (name.len() < 3).then(|| format!("<{name}>"))
 }
 
-/// Glob lists: separators, patterns and at last a text, with NUL between them.
+/// Lists of globs: separators, patterns and finally a text, with NUL between them.
 pub fn globs(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut parts = text.split('\0');
@@ -180,17 +186,17 @@ pub fn globs(data: &[u8]) {
     let mut patterns: Vec<String> = parts.map(str::to_owned).collect();
     let subject = patterns.pop().unwrap_or_default();
     if let Ok(Some(globs)) = Globs::compile(&patterns, separators) {
-        // Any answer will do: it is the end of it that counts.
+        // Only checks that matching ends.
         std::hint::black_box(globs.matches(&subject));
     }
-    // With every character escaped a glob is the text itself.
+    // A glob with every character escaped matches only the text itself.
     let escaped: String = subject.chars().flat_map(|c| ['\\', c]).collect();
     let Ok(Some(exact)) = Globs::compile(&[escaped, String::from("*:*?[x]")], separators) else { return };
     assert!(exact.matches(&subject), "{subject:?} does not match itself");
     assert!(!exact.matches(&format!("{subject}~")), "{subject:?} matches more than itself");
 }
 
-/// What stands in strings: durations, environment variables, and whatever is quoted in a message.
+/// Strings: durations, environment variables, and quoting in messages.
 pub fn values(data: &[u8]) {
     let quoted = quote(data);
     assert!(quoted.len() <= 206 && !quoted.contains(char::is_control), "{quoted:?}");

@@ -1,20 +1,27 @@
-//! Netlink: whole dumps whose datagrams are the bytes.
+//! Checks netlink with dumps and events made from the input.
 
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use telegraf_execd_network::inputs::net::counters::{COUNTERS, Counters};
+use telegraf_execd_network::inputs::socketstat::closed;
 use telegraf_execd_network::inputs::socketstat::interfaces::Names;
 use telegraf_execd_network::inputs::socketstat::netlink::Netlink;
-use telegraf_execd_network::inputs::socketstat::socket::Protocol;
+use telegraf_execd_network::inputs::socketstat::socket::{Protocol, TcpInfo};
 use telegraf_execd_network::inputs::socketstat::source::{Query, Source};
-use telegraf_execd_network::netlink::channel::Channel;
+use telegraf_execd_network::netlink::channel::{Channel, Events};
 use telegraf_execd_network::netlink::dump::{Dumper, SharedDumper};
+use telegraf_execd_network::netlink::ethtool;
+use telegraf_execd_network::netlink::link_table::LinkTable;
+use telegraf_execd_network::netlink::links::{self, Link};
 use telegraf_execd_network::netlink::message::{Messages, number};
+use telegraf_execd_network::netlink::stats::{self, Statistics};
 
 use super::pick;
 use super::written::Written;
 
-/// Hands out the bytes: all at once, or up to the next message's end.
+/// Returns the input as datagrams: all at once, or one per message.
+#[derive(Clone)]
 struct Bytes {
     rest: Vec<u8>,
     port: u32,
@@ -43,31 +50,93 @@ impl Channel for Bytes {
     }
 }
 
-/// The first byte chooses the protocol and how the bytes are cut into datagrams; the port is that of the
-/// first message, and the sequence number one of those that are asked under.
-pub fn netlink(data: &[u8]) {
-    let Some((protocol, first, datagrams)) = pick(&Protocol::ALL, data) else { return };
-    let of_first = |at| number::<u32>(datagrams, at).unwrap_or_default();
-    let port = of_first(12);
-    // The first request has sequence number 1, the one for the second family 2.
+impl Events for Bytes {
+    fn queued(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
+        if self.rest.is_empty() { Ok(None) } else { self.receive(buffer, Instant::now()).map(Some) }
+    }
+}
+
+/// A channel that answers with the input, all at once or one message at a time. The port is that of the first message.
+fn bytes(datagrams: &[u8], sequence: u32, at_once: bool) -> Bytes {
+    let port = number::<u32>(datagrams, 12).unwrap_or_default();
     let mut rest = datagrams.to_vec();
     let mut at = 0;
     while let Some(length) = number::<u32>(&rest, at) {
-        if let Some(sequence) = rest.get_mut(at + 8..at + 12) {
-            sequence.copy_from_slice(&(1 + u32::from(first % 2)).to_ne_bytes());
+        if let Some(place) = rest.get_mut(at + 8..at + 12) {
+            place.copy_from_slice(&sequence.to_ne_bytes());
         }
         at += (length as usize).max(16).next_multiple_of(4);
     }
-    let open =
-        move || Ok(Box::new(Bytes { rest: rest.clone(), port, at_once: first < 128 }) as Box<dyn Channel>);
-    let dumper = SharedDumper::new(Dumper::with_channel(Box::new(open)));
+    Bytes { rest, port, at_once }
+}
+
+fn dumper(bytes: Bytes) -> SharedDumper {
+    SharedDumper::new(Dumper::with_channel(Box::new(move || Ok(Box::new(bytes.clone()) as Box<dyn Channel>))))
+}
+
+/// Sockets: the first byte chooses the protocol and how the bytes are cut into datagrams.
+pub fn netlink(data: &[u8]) {
+    let Some((protocol, first, datagrams)) = pick(&Protocol::ALL, data) else { return };
+    // The first request has sequence number 1, the request for the second family 2.
+    let dumper = dumper(bytes(datagrams, 1 + u32::from(first % 2), first < 128));
     let mut source = Netlink::new(dumper, Names::Directory("/nonexistent".into()));
     let mut written = Written::default();
     let deadline = Instant::now() + Duration::from_secs(60);
     let query = Query { protocol, states: !0, tcp_info: true, congestion: true, deadline };
-    // Whether it ends well is not the question: what was handed over must be sound either way.
+    // The dump may fail. The sockets must be valid in any case.
     let (Ok(_) | Err(_)) = source.dump(&query, &mut |socket| written.socket(protocol, socket));
     written.check();
     let consumed = Messages(datagrams).take_while(Result::is_ok).count();
     assert!(consumed * 16 <= datagrams.len() + 3, "{consumed} messages in {} bytes", datagrams.len());
+}
+
+/// Network devices: the first byte chooses what is asked for and how the bytes are cut into datagrams.
+pub fn net_netlink(data: &[u8]) {
+    let Some((question, first, datagrams)) = pick(&[0, 1, 2, 3, 4], data) else { return };
+    let bytes = bytes(datagrams, 1, first < 128);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut written = Written::default();
+    let mut link = |link: &Link| {
+        assert!(!link.name.is_empty(), "a device without a name");
+        written.interface(&link.name, &Counters::default());
+        written.interface(&link.name, &[Some(link.flags.into()); COUNTERS.len()]);
+    };
+    let count = |all: Statistics| assert!(all.get(stats::COUNT).is_none(), "more counters than there are");
+    let (Ok(_) | Err(_)) = match question {
+        0 => links::list(&dumper(bytes), deadline, &mut |_, device| link(&device)),
+        1 => stats::list(&dumper(bytes), deadline, &mut |_, all| count(all)),
+        2 => links::list_statistics(&dumper(bytes), deadline, &mut |_, all| count(all)),
+        3 => {
+            let family = number(datagrams, 4).unwrap_or_default();
+            ethtool::list(&dumper(bytes), family, deadline, &mut |_, _| {}).map(|()| false)
+        }
+        _ => {
+            // The list is what comes up to its end, and the events are the same messages once more.
+            let events = bytes.clone();
+            let subscribe = move || Ok(Box::new(events.clone()) as Box<dyn Events>);
+            let mut table = LinkTable::with_events(dumper(bytes), Box::new(subscribe));
+            let outcome = table.refresh(deadline).map(|()| table.follow().is_some());
+            table.links().for_each(link);
+            outcome
+        }
+    };
+    written.check();
+}
+
+/// The kernel's messages about TCP sockets that end: the first byte says how much of `tcp_info` is kept.
+pub fn destroyed(data: &[u8]) {
+    let Some((info, _, datagram)) = pick(&[0, 4, 136, 160, 248, 1000], data) else { return };
+    let mut written = Written::default();
+    for message in Messages(datagram).map_while(Result::ok) {
+        let mut sockets = 0;
+        let whole = closed::parse(message.payload, info, &mut |socket| {
+            sockets += 1;
+            if let TcpInfo::Raw(kept) = socket.tcp {
+                assert!(kept.len() <= info, "{} of {info} bytes", kept.len());
+            }
+            written.socket(Protocol::Tcp, socket);
+        });
+        assert_eq!(sockets, u32::from(whole), "one payload is one socket or none");
+    }
+    written.check();
 }

@@ -1,4 +1,4 @@
-//! What was handed to the encoder, and what a reader makes of its output.
+//! Compares the metrics passed to the encoder with those parsed from its output.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -16,10 +16,10 @@ use telegraf_execd_network::output::Output;
 
 use super::influx;
 
-/// The time of every metric.
+/// The timestamp of every metric.
 pub const TIME: i64 = 1_600_000_000_123_456_789;
 
-/// Metrics on their way, and what is to come out.
+/// The encoded metrics, and the metrics expected in the output.
 #[derive(Default)]
 pub struct Written {
     output: Vec<u8>,
@@ -27,12 +27,12 @@ pub struct Written {
 }
 
 impl Written {
-    /// Takes a metric as it is, with the options of its section.
+    /// Writes a metric with the options of its section.
     pub fn metric(&mut self, global: &Global, metric: &Metric<'_>) {
         self.output.extend(encoded(global, metric));
     }
 
-    /// Takes a metric and expects it to come out, but for what line protocol cannot hold.
+    /// Writes a metric and expects it in the output, except for what line protocol cannot represent.
     pub fn exactly(&mut self, metric: &Metric<'_>) {
         self.metric(&Global::default(), metric);
         let tags: Vec<_> = metric.tags.iter().map(|&(key, value)| (key.to_owned(), tag(value))).collect();
@@ -44,7 +44,7 @@ impl Written {
         });
     }
 
-    /// Takes a socket.
+    /// Writes a socket.
     pub fn socket(&mut self, protocol: Protocol, socket: &Socket<'_>) {
         SocketLines::default().write(protocol, socket, &mut |metric| {
             if !metric.fields.is_empty() {
@@ -53,7 +53,7 @@ impl Written {
         });
     }
 
-    /// Takes an interface.
+    /// Writes an interface.
     pub fn interface(&mut self, name: &[u8], counters: &Counters) {
         let fields: Vec<_> = COUNTERS
             .iter()
@@ -65,7 +65,7 @@ impl Written {
         }
     }
 
-    /// Takes the counters of the whole system.
+    /// Writes the counters of the whole system.
     pub fn protocols(&mut self, counters: &[(String, i64)]) {
         let fields: Vec<_> =
             counters.iter().map(|(name, value)| (name.as_str(), Value::Signed(*value))).collect();
@@ -74,17 +74,17 @@ impl Written {
         }
     }
 
-    /// Expects this metric too.
+    /// Adds an expected metric.
     pub fn expect(&mut self, metric: influx::Metric) {
         self.expected.push(metric);
     }
 
-    /// Whether no metric was taken.
+    /// Whether no metric was written.
     pub fn is_empty(&self) -> bool {
         self.expected.is_empty()
     }
 
-    /// Reads the output back.
+    /// Parses the output and compares it.
     pub fn check(self) {
         match influx::read(&self.output) {
             Ok(read) => assert_eq!(read, self.expected),
@@ -94,7 +94,7 @@ impl Written {
     }
 }
 
-/// The line of one metric, or nothing.
+/// The line of one metric, or nothing if it has none.
 pub fn encoded(global: &Global, metric: &Metric<'_>) -> Vec<u8> {
     thread_local! {
         static OUTPUT: RefCell<Output> = RefCell::new(Output::new(File::open("/dev/null").expect("/dev/null").into()));
@@ -107,7 +107,8 @@ pub fn encoded(global: &Global, metric: &Metric<'_>) -> Vec<u8> {
     })
 }
 
-/// What comes of a tag's key or value: no backslash at the end, white space by its letter, no byte that is not UTF-8.
+/// How the encoder changes the key or value of a tag: no backslash at the end, white space as an escape sequence, invalid
+/// UTF-8 replaced.
 pub fn tag(text: &[u8]) -> String {
     let end = text.iter().rposition(|byte| *byte != b'\\').map_or(0, |last| last + 1);
     let text = String::from_utf8_lossy(&text[..end]);
@@ -116,17 +117,17 @@ pub fn tag(text: &[u8]) -> String {
         .fold(text.into_owned(), |text, (from, to)| text.replace(from, to))
 }
 
-/// What comes of a measurement's name.
+/// How the encoder changes the name of a measurement.
 pub fn name(text: &str) -> String {
     tag(without_odd_backslashes(text, &[',', ' ']).as_bytes())
 }
 
-/// What comes of a field's key.
+/// How the encoder changes the key of a field.
 pub fn field_key(text: &str) -> String {
     tag(without_odd_backslashes(text, &[',', '=', ' ']).as_bytes())
 }
 
-/// One of an odd number of backslashes in front of a separator cannot be written.
+/// An odd number of backslashes before a separator cannot be represented, so one is dropped.
 fn without_odd_backslashes(text: &str, separators: &[char]) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -139,7 +140,7 @@ fn without_odd_backslashes(text: &str, separators: &[char]) -> String {
     out
 }
 
-/// What comes of a field's value.
+/// How the encoder changes the value of a field.
 pub fn field(value: Value<'_>) -> influx::Value {
     match value {
         Value::Unsigned(number) => influx::Value::Unsigned(number),

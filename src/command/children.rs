@@ -1,6 +1,6 @@
 //! The running child: started, waited for, killed with its group, and reaped.
 
-use std::io::{Error, Result as IoResult};
+use std::io::Result as IoResult;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -177,7 +177,7 @@ fn has_exited(child: &mut Child) -> IoResult<bool> {
     use nix::errno::Errno;
     use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 
-    let pid = group_of(child).ok_or_else(|| Error::from(Errno::ESRCH))?;
+    let pid = group_of(child).ok_or(Errno::ESRCH)?;
     match waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
         Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => Ok(false),
         Ok(_) => Ok(true),

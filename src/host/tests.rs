@@ -9,7 +9,7 @@ fn host(variables: &[(&str, &str)]) -> Host {
 }
 
 #[test]
-fn without_variables_the_roots_are_the_systems() {
+fn the_default_roots_are_those_of_the_system() {
     for host in [host(&[]), host(&[("HOST_PROC", ""), ("HOST_SYS", "")])] {
         assert_eq!(host.net_dir(), PathBuf::from("/proc/net"));
         assert_eq!(host.class_net(), PathBuf::from("/sys/class/net"));
@@ -18,7 +18,7 @@ fn without_variables_the_roots_are_the_systems() {
 }
 
 #[test]
-fn variables_move_the_roots() {
+fn variables_set_the_roots() {
     let host = host(&[("HOST_PROC", "/none/proc/"), ("HOST_SYS", "/none/sys"), ("PATH", "/bin:/sbin")]);
     assert_eq!(host.net_dir(), PathBuf::from("/none/proc/net"));
     assert_eq!(host.class_net(), PathBuf::from("/none/sys/class/net"));
@@ -26,7 +26,7 @@ fn variables_move_the_roots() {
 }
 
 #[test]
-fn the_namespace_of_init_is_taken_where_it_is_there() {
+fn the_namespace_of_init_is_preferred() {
     let root = tempfile::tempdir().expect("a temporary directory");
     let path = root.path().to_str().expect("a path in UTF-8");
     let host = host(&[("HOST_PROC", path)]);
@@ -39,7 +39,7 @@ fn the_namespace_of_init_is_taken_where_it_is_there() {
     assert_eq!(host.net_dir(), root.path().join("1/net"), "looked up each time");
 }
 
-/// A directory of this process and one of a host, in which these names have the same file `net/dev` or another one.
+/// A /proc of this process and one of another host, where each of these names is the same file `net/dev` or another one.
 fn roots(of_host: &[(&str, bool)]) -> (TempDir, Host) {
     let root = tempfile::tempdir().expect("a temporary directory");
     let own = root.path().join("own/self/net");
@@ -58,14 +58,14 @@ fn roots(of_host: &[(&str, bool)]) -> (TempDir, Host) {
 }
 
 #[test]
-fn the_network_is_told_by_the_inode_of_its_devices() {
+fn networks_are_compared_by_the_inode_of_net_dev() {
     use Network::{Other, Own};
     for (of_host, expected) in [
         (&[("1", true)][..], Own),
         (&[("1", false)], Other),
         (&[("", true)], Own),
         (&[("", false)], Other),
-        // The network of init counts, not that of the reader.
+        // The network of init matters, not that of the reader.
         (&[("1", true), ("", false)], Own),
         (&[("1", false), ("", true)], Other),
         (&[], Other),
@@ -77,7 +77,7 @@ fn the_network_is_told_by_the_inode_of_its_devices() {
 }
 
 #[test]
-fn without_host_proc_the_network_is_that_of_the_process() {
+fn without_host_proc_the_network_is_the_own_one() {
     for host in [host(&[]), host(&[("HOST_PROC", "")]), host(&[("HOST_SYS", "/none/sys")])] {
         assert_eq!(host.network(), Network::Own);
         assert_eq!(host.network_seen_from(Path::new("/none")), Network::Own);
@@ -87,7 +87,7 @@ fn without_host_proc_the_network_is_that_of_the_process() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_process_with_the_same_network_is_told_by_the_kernel() {
+fn a_real_process_in_the_same_network_is_recognized() {
     let root = tempfile::tempdir().expect("a temporary directory");
     std::os::unix::fs::symlink("/proc/self", root.path().join("1")).expect("it can be made");
     let host = host(&[("HOST_PROC", root.path().to_str().expect("a path in UTF-8"))]);

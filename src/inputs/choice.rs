@@ -1,5 +1,5 @@
-//! Which source an input reads: the one that its section names, or with `auto` the first that works and can give what
-//! the section needs.
+//! Chooses the source of an input: the one that the section names or, with `auto`, the first that works and supports
+//! what the section needs.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,28 +14,27 @@ use crate::quote::quote;
 
 /// How many gathers in a row may fail before `auto` goes on to the next source.
 const FAILURES: u32 = 3;
-/// How long a source that failed is passed over.
+/// How long `auto` passes over a source that failed.
 const PASSED_OVER: Duration = Duration::from_secs(600);
 
-/// One source of an input. `S` is what it is, `C` what it can do.
-pub struct Registration<S: ?Sized, C> {
-    /// Its name in the option `source`.
-    pub name: &'static str,
-    /// What it can do.
-    pub capabilities: C,
-    /// Whether it works on this host now.
-    pub probe: fn(&Context) -> Result<(), Cause>,
-    /// Makes it; fails where the probe would.
-    pub open: fn(&Context) -> Result<Box<S>, Cause>,
+/// One source of an input. `S` is its trait, `C` its capabilities.
+pub(crate) struct Registration<S: ?Sized, C> {
+    /// The name in the option `source`.
+    pub(crate) name: &'static str,
+    pub(crate) capabilities: C,
+    /// Checks whether the source works on this host now.
+    pub(crate) probe: fn(&Context) -> Result<(), Cause>,
+    /// Opens the source. Fails where `probe` fails.
+    pub(crate) open: fn(&Context) -> Result<Box<S>, Cause>,
 }
 
-/// What the options say that every input has.
+/// The source options that every input has.
 pub(super) struct SourceOptions<S: ?Sized + 'static, C: 'static> {
-    /// The source that the section names; `None`: `auto`.
+    /// The source that the section names, or `None` for `auto`.
     pub(super) named: Option<&'static Registration<S, C>>,
-    /// The deadline of each child or dump.
+    /// The time limit for each child process or dump.
     pub(super) timeout: Duration,
-    /// Whose netstat is installed, if it is known.
+    /// The platform whose netstat is installed, if known.
     pub(super) platform: Option<Platform>,
 }
 
@@ -70,19 +69,19 @@ impl<S: ?Sized, C> SourceOptions<S, C> {
     }
 }
 
-/// What a section needs of a source: why the source cannot give it, or nothing.
+/// Returns what a source lacks for a section, or `None` if it has everything.
 pub(super) type Lacks<C> = Box<dyn Fn(C, &Context) -> Option<String>>;
 
-/// The sources that the configuration leaves, and the one in use.
+/// The sources that the configuration allows, and the one in use.
 pub(super) struct Choice<S: ?Sized + 'static, C: 'static> {
     /// In the order in which `auto` tries them.
     candidates: Vec<&'static Registration<S, C>>,
-    /// The only one allowed; `None`: `auto`.
+    /// The only allowed source, or `None` for `auto`.
     named: Option<&'static Registration<S, C>>,
     lacks: Lacks<C>,
     context: Context,
     chosen: Option<Chosen<S, C>>,
-    /// Failed gathers in a row of the one in use.
+    /// How many gathers in a row have failed with the source in use.
     failures: u32,
     passed_over: Vec<PassedOver>,
 }
@@ -91,7 +90,7 @@ pub(super) struct Choice<S: ?Sized + 'static, C: 'static> {
 pub(super) struct Chosen<S: ?Sized + 'static, C: 'static> {
     pub(super) registration: &'static Registration<S, C>,
     pub(super) source: Box<S>,
-    /// What is wrong with the sources that would have come first; taken when it is said.
+    /// Why the sources before this one were not chosen. Taken once it is logged.
     pub(super) instead_of: Option<Vec<String>>,
 }
 
@@ -103,7 +102,7 @@ struct PassedOver {
 }
 
 impl<S: ?Sized, C: Copy> Choice<S, C> {
-    /// A choice among `candidates`, or of the one that the section names.
+    /// Chooses among `candidates`, or uses `named`.
     pub(super) fn new(
         candidates: Vec<&'static Registration<S, C>>,
         named: Option<&'static Registration<S, C>>,
@@ -113,10 +112,10 @@ impl<S: ?Sized, C: Copy> Choice<S, C> {
         Self { candidates, named, lacks, context, chosen: None, failures: 0, passed_over: Vec::new() }
     }
 
-    /// The source in use, chosen now if there is none, or if one that would come first may be tried again.
+    /// Returns the source in use. Chooses one if there is none, or if an earlier one may be tried again.
     ///
     /// # Errors
-    /// When none works: what is missing and what would work.
+    /// When no source works.
     pub(super) fn source(&mut self, now: Instant) -> Result<&mut Chosen<S, C>, SourceError> {
         let before = self.passed_over.len();
         self.passed_over.retain(|source| now < source.until);
@@ -125,7 +124,7 @@ impl<S: ?Sized, C: Copy> Choice<S, C> {
             Some(chosen) if !retry => chosen,
             other => {
                 let chosen = self.choose()?;
-                // One that failed before gets one gather to show that it works now.
+                // A source that failed before gets only one more gather to prove that it works.
                 self.failures = if retry { FAILURES - 1 } else { 0 };
                 match other {
                     Some(other) if std::ptr::eq(other.registration, chosen.registration) => other,
@@ -136,32 +135,32 @@ impl<S: ?Sized, C: Copy> Choice<S, C> {
         Ok(self.chosen.insert(chosen))
     }
 
-    /// The children that sources run.
+    /// The child processes of the sources.
     pub(super) fn children(&self) -> Arc<Children> {
         self.context.environment.children.clone()
     }
 
-    /// The source that it would choose now.
+    /// Returns the source that would be chosen now.
     ///
     /// # Errors
-    /// When none works.
+    /// When no source works.
     pub(super) fn would_choose(&self) -> Result<&'static Registration<S, C>, SourceError> {
         self.choose().map(|chosen| chosen.registration)
     }
 
-    /// The source in use has given what it was asked for.
+    /// Records that the source in use answered a query.
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
     }
 
-    /// The source in use has failed in this gather. True where another one is to be tried at once.
+    /// Records that the source in use failed in this gather. Returns whether to try another source at once.
     pub(super) fn failed(&mut self, error: &SourceError, now: Instant) -> bool {
         let Some(chosen) = &self.chosen else { return false };
         self.failures += 1;
         match error {
             SourceError::Unsupported(_) => false,
             SourceError::Unavailable(cause) => {
-                // Its probe may say so too: then it is merely not there, and comes back when the host changes.
+                // If the probe fails too, later choices skip the source anyway, until the host changes.
                 if self.named.is_none() && (chosen.registration.probe)(&self.context).is_ok() {
                     let why = cause.to_string();
                     self.pass_over(why, now);
@@ -207,7 +206,7 @@ impl<S: ?Sized, C: Copy> Choice<S, C> {
                 Err(why) => missing.push(format!("{}: {why}", registration.name)),
             }
         }
-        // One that fails now and then is better than none.
+        // A source that fails sometimes is better than none.
         for registration in &self.candidates {
             if self.passed_over.iter().any(|source| source.name == registration.name)
                 && let Ok(source) = self.open(registration)
@@ -236,7 +235,7 @@ impl<S: ?Sized, C: Copy> Choice<S, C> {
     }
 }
 
-/// A line per source: whether it works on this host, and why not.
+/// Describes each source in one line: whether it works on this host, and if not, why.
 pub(super) fn describe<S: ?Sized, C>(
     input: &str,
     registry: &[Registration<S, C>],

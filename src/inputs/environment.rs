@@ -9,6 +9,8 @@ use crate::command::Children;
 use crate::host::Host;
 #[cfg(target_os = "linux")]
 use crate::netlink::dump::{Dumper, SharedDumper};
+#[cfg(target_os = "linux")]
+use crate::netlink::link_table::{LinkTable, SharedLinks};
 use crate::platform::Platform;
 
 /// What inputs need of the process and its host.
@@ -26,6 +28,12 @@ pub struct Environment {
     /// The kernel's network devices.
     #[cfg(target_os = "linux")]
     pub route: SharedDumper,
+    /// What the drivers of network devices say of their links.
+    #[cfg(target_os = "linux")]
+    pub generic: SharedDumper,
+    /// What is known of each network device.
+    #[cfg(target_os = "linux")]
+    pub links: SharedLinks,
 }
 
 impl Environment {
@@ -38,6 +46,8 @@ impl Environment {
     /// Of a host.
     #[must_use]
     pub fn of_host(host: Host) -> Self {
+        #[cfg(target_os = "linux")]
+        let route = SharedDumper::new(Dumper::new(SockProtocol::NetlinkRoute));
         Self {
             host: Arc::new(host),
             children: Arc::default(),
@@ -45,7 +55,11 @@ impl Environment {
             #[cfg(target_os = "linux")]
             sock_diag: SharedDumper::new(Dumper::new(SockProtocol::NetlinkSockDiag)),
             #[cfg(target_os = "linux")]
-            route: SharedDumper::new(Dumper::new(SockProtocol::NetlinkRoute)),
+            links: SharedLinks::new(LinkTable::new(route.clone())),
+            #[cfg(target_os = "linux")]
+            route,
+            #[cfg(target_os = "linux")]
+            generic: SharedDumper::new(Dumper::new(SockProtocol::NetlinkGeneric)),
         }
     }
 }

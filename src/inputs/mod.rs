@@ -9,10 +9,11 @@ pub mod source;
 
 use crate::config::{ConfigError, Known, Section, field_names};
 use crate::platform::Platform;
-pub use environment::{Context, Environment};
+pub(crate) use environment::Context;
+pub use environment::Environment;
 pub use input::{Input, Part};
 
-/// How an input is made from its section.
+/// Makes an input from its section.
 type New = fn(&Section<'_>, &Environment) -> Result<Box<dyn Input>, ConfigError>;
 
 /// The registry: each input by name, with its options.
@@ -21,7 +22,7 @@ const REGISTRY: &[(Known, New)] = &[
     (Known { name: "socketstat", options: field_names::<socketstat::Options> }, socketstat::new),
 ];
 
-/// The inputs that a configuration may name.
+/// Every input with its options.
 #[must_use]
 pub fn known() -> Vec<Known> {
     REGISTRY.iter().map(|(known, _)| *known).collect()
@@ -37,10 +38,10 @@ pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn I
             return new(section, environment);
         }
     }
-    unreachable!("a section is only made for a known input")
+    unreachable!("the configuration refuses unknown inputs")
 }
 
-/// A line for each source of each input: whether it works on this host, and why not.
+/// Describes each source of each input in one line: whether it works on this host, and if not, why.
 #[must_use]
 pub fn sources(environment: &Environment) -> Vec<String> {
     let context = Context { environment: environment.clone(), platform: Platform::current() };

@@ -1,4 +1,4 @@
-//! What both inputs ask of their sources: outcomes, diagnostics, and where something went wrong.
+//! What the sources of both inputs return: errors with their causes, and diagnostics.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use crate::logger::Level;
 use crate::program::RunError;
 use crate::quote::quote;
 
-/// Why a source gave nothing.
+/// Why a source returned no data.
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// The source does not work on this host now: not installed, not permitted, not mounted.
     #[error("{0}")]
     Unavailable(Cause),
-    /// The source works, but this host has no such table.
+    /// The source works, but this host does not support the protocol.
     #[error("{0}")]
     Unsupported(Cause),
     /// This run failed; the next one may work.
@@ -26,39 +26,37 @@ pub enum SourceError {
 /// What went wrong, and where. Prints as one line.
 #[derive(Debug, Default)]
 pub struct Cause {
-    /// The source, where the rest does not name it.
-    pub source: Option<&'static str>,
+    /// The source, if the reason does not name it.
+    pub(crate) source: Option<&'static str>,
     /// The file, if one was read.
-    pub path: Option<PathBuf>,
-    /// The line in it or in a program's output, counted from 1.
-    pub line: Option<u64>,
+    pub(crate) path: Option<PathBuf>,
+    /// The line in the file or in a program's output, counted from 1.
+    pub(crate) line: Option<u64>,
     /// What was wrong.
-    pub reason: String,
+    pub(crate) reason: String,
     /// The offending text.
-    pub item: Option<Vec<u8>>,
+    pub(crate) item: Option<Vec<u8>>,
 }
 
 impl Cause {
-    /// A cause without a place.
-    pub fn new(reason: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), ..Self::default() }
     }
 
-    /// With a text in front of the reason.
+    /// Puts a text in front of the reason.
     #[must_use]
-    pub fn prefixed(self, text: &str) -> Self {
+    pub(crate) fn prefixed(self, text: &str) -> Self {
         Self { reason: format!("{text}{}", self.reason), ..self }
     }
 
-    /// The file in which it was found.
     #[must_use]
-    pub fn in_file(self, path: impl Into<PathBuf>) -> Self {
+    pub(crate) fn in_file(self, path: impl Into<PathBuf>) -> Self {
         Self { path: Some(path.into()), ..self }
     }
 
-    /// The line in which it was found, and what is in the line.
+    /// Adds the line number and the text of the line.
     #[must_use]
-    pub fn at(self, line: u64, item: &[u8]) -> Self {
+    pub(crate) fn at(self, line: u64, item: &[u8]) -> Self {
         Self { line: Some(line), item: Some(item.to_vec()), ..self }
     }
 }
@@ -86,9 +84,8 @@ impl fmt::Display for Cause {
 }
 
 impl SourceError {
-    /// What went wrong, whatever that means for the source.
     #[must_use]
-    pub fn into_cause(self) -> Cause {
+    pub(crate) fn into_cause(self) -> Cause {
         match self {
             Self::Unavailable(cause) | Self::Unsupported(cause) | Self::Failed(cause) => cause,
         }
@@ -104,30 +101,29 @@ impl From<RunError> for SourceError {
     }
 }
 
-/// Something to say about a gather that succeeded.
+/// A log message about a gather that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// `Info`: said once. `Warn` and `Debug`: repeats are thinned.
+    /// `Info` messages are logged once; repeated `Warn` and `Debug` messages are rate limited.
     pub level: Level,
-    /// Tells diagnostics apart whose texts have other numbers at each gather.
-    pub key: &'static str,
-    /// One line.
+    /// Identifies the diagnostic across gathers, as numbers in its text change.
+    pub(crate) key: &'static str,
+    /// One line of text.
     pub text: String,
 }
 
-/// The rows of a table that were skipped, for one diagnostic per gather.
+/// Counts the skipped rows of a table, for one diagnostic per gather.
 #[derive(Debug, Default)]
 pub struct Skipped {
     count: u64,
     first: Option<(Option<u64>, Vec<u8>)>,
 }
 
-/// More of a row than [`quote`] shows.
+/// How many bytes of the first skipped row are kept: more than [`quote`] shows.
 const KEPT: usize = 256;
 
 impl Skipped {
-    /// Skips a row.
-    pub fn add(&mut self, line: Option<u64>, row: &[u8]) {
+    pub(crate) fn add(&mut self, line: Option<u64>, row: &[u8]) {
         self.count += 1;
         self.first.get_or_insert_with(|| (line, row.get(..KEPT).unwrap_or(row).to_vec()));
     }
@@ -138,9 +134,9 @@ impl Skipped {
         self.count
     }
 
-    /// The diagnostic for `table`; `None` where no row was skipped.
+    /// The diagnostic for `table`, or `None` if no row was skipped.
     #[must_use]
-    pub fn diagnostic(&self, key: &'static str, table: &str) -> Option<Diagnostic> {
+    pub(crate) fn diagnostic(&self, key: &'static str, table: &str) -> Option<Diagnostic> {
         let (line, row) = self.first.as_ref()?;
         let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
         let text = format!("{table}: skipped {} malformed rows, first: {line}{}", self.count, quote(row));

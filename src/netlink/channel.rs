@@ -1,4 +1,4 @@
-//! The netlink socket: the only part that talks to the kernel.
+//! The netlink socket. Nothing else in this module talks to the kernel.
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -12,9 +12,9 @@ use nix::sys::socket::{
     sendto, setsockopt, socket,
 };
 
-/// What a dump needs of the kernel's side; the tests put recorded datagrams in its place.
+/// The connection that a dump uses. Tests replace it with recorded datagrams.
 pub trait Channel: Send {
-    /// The port of this socket, which the kernel's answers carry.
+    /// The port of this socket, which is in the header of each answer.
     fn port(&self) -> u32;
 
     /// Sends a request.
@@ -23,12 +23,22 @@ pub trait Channel: Send {
     /// The errno of sendto(2).
     fn send(&mut self, request: &[u8]) -> Result<(), Errno>;
 
-    /// Waits for the next datagram from the kernel and returns its length, which is more than that of `buffer`
-    /// where it was cut.
+    /// Waits for the next datagram from the kernel and returns its length. A truncated datagram has a length larger than
+    /// that of `buffer`.
     ///
     /// # Errors
-    /// `ETIME` where none came by `deadline`, else the errno of poll(2) or recvmsg(2).
+    /// `ETIME` if no datagram arrives by `deadline`, otherwise the errno of poll(2) or recvmsg(2).
     fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize, Errno>;
+}
+
+/// A socket on which the kernel reports changes; the tests put recorded datagrams in its place.
+pub trait Events: Send {
+    /// Takes the next datagram off the queue and returns its length, which is more than that of `buffer` where it was cut;
+    /// `None` where the queue is empty. Never waits.
+    ///
+    /// # Errors
+    /// `ENOBUFS` where the queue had no room and reports were lost, else the errno of recvmsg(2).
+    fn queued(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno>;
 }
 
 /// A netlink socket. It needs no privilege.
@@ -39,14 +49,15 @@ pub struct KernelChannel {
 }
 
 impl KernelChannel {
-    /// Opens one of `protocol` that hears the multicast groups of the mask `groups` and may queue `queue` bytes, as far as the system permits.
+    /// Opens a socket of `protocol` that joins the multicast groups of the mask `groups`. Its queue holds `queue` bytes, or
+    /// as many as the system permits.
     ///
     /// # Errors
     /// The errno of socket(2), bind(2), setsockopt(2) or getsockname(2).
     pub fn open(protocol: SockProtocol, groups: u32, queue: usize) -> Result<Self, Errno> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
-        // Only CAP_NET_ADMIN may pass net.core.rmem_max; the other option is cut down to it.
+        // Only CAP_NET_ADMIN may exceed net.core.rmem_max, which limits the second option.
         if setsockopt(&socket, RcvBufForce, &queue).is_err() {
             setsockopt(&socket, RcvBuf, &queue)?;
         }
@@ -55,36 +66,18 @@ impl KernelChannel {
         Ok(Self { socket, port })
     }
 
-    /// Throws away what is queued: whether there was anything, or more than the queue could hold.
-    ///
-    /// # Errors
-    /// The errno of recvmsg(2).
-    pub fn drain(&mut self, buffer: &mut [u8]) -> Result<bool, Errno> {
-        let mut any = false;
-        loop {
-            let mut parts = [IoSliceMut::new(buffer)];
-            match recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, MsgFlags::MSG_DONTWAIT) {
-                Ok(_) | Err(Errno::ENOBUFS) => any = true,
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(any),
-                Err(errno) => return Err(errno),
-            }
-        }
-    }
-
-    /// The socket itself.
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 
-    /// The length of the next datagram from the kernel, or `None` where none is queued.
+    /// The length of the next datagram from the kernel, or `None` if the queue is empty.
     pub(super) fn receive_now(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
         loop {
-            // With MSG_TRUNC the length is that of the datagram, even where the buffer is shorter.
+            // With MSG_TRUNC the length is that of the whole datagram, even if the buffer is shorter.
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
             let mut parts = [IoSliceMut::new(buffer)];
             match recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, flags) {
-                // Port 0 is the kernel; a privileged process could send here too.
+                // Port 0 is the kernel. Privileged processes can send to this socket too.
                 Ok(received) if received.address.is_some_and(|from| from.pid() == 0) => {
                     return Ok(Some(received.bytes));
                 }
@@ -100,13 +93,19 @@ impl KernelChannel {
         if left.is_zero() {
             return Err(Errno::ETIME);
         }
-        // Rounded up: poll(2) counts in milliseconds, and 0 would not wait.
+        // Rounded up: poll(2) takes milliseconds, and does not wait for 0 of them.
         let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)], timeout) {
-            // A signal, or nothing yet: the caller looks again, and at the time.
+            // After a signal or a timeout the caller checks the queue and the deadline again.
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno),
         }
+    }
+}
+
+impl Events for KernelChannel {
+    fn queued(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
+        self.receive_now(buffer)
     }
 }
 
@@ -124,7 +123,7 @@ impl Channel for KernelChannel {
             if Instant::now() >= deadline {
                 return Err(Errno::ETIME);
             }
-            // The kernel fills the next datagram of a dump while it hands over this one: rarely is there a wait.
+            // The kernel prepares the next datagram of a dump while this one is received, so poll(2) is rarely needed.
             match self.receive_now(buffer)? {
                 Some(length) => return Ok(length),
                 None => self.wait(deadline)?,

@@ -1,13 +1,14 @@
-//! The kernel's messages about TCP sockets that end: `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY`.
+//! Notifications about closed TCP sockets: the multicast groups `SKNLGRP_INET_TCP_DESTROY` and
+//! `SKNLGRP_INET6_TCP_DESTROY`.
 //!
-//! Each is a `SOCK_DIAG_BY_FAMILY` message with sequence number 0, with the socket's last `tcp_info`. A queue that is full
-//! loses messages; how many is known exactly.
+//! Each is a `SOCK_DIAG_BY_FAMILY` message with sequence number 0 and the socket's last `tcp_info`. The kernel drops
+//! messages when the queue is full, and counts them.
 //!
 //! Sources: `sock_diag`(7), `include/uapi/linux/sock_diag.h`, `sock_diag_broadcast_destroy` in `net/core/sock_diag.c`,
 //! `tcp_diag` in `net/ipv4/inet_diag.c`.
 
 use std::mem::size_of;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -21,73 +22,91 @@ use super::message::{Messages, SOCK_DIAG_BY_FAMILY};
 
 /// `1 << (SKNLGRP_INET_TCP_DESTROY - 1) | 1 << (SKNLGRP_INET6_TCP_DESTROY - 1)`.
 const GROUPS: u32 = 1 << 0 | 1 << 2;
-/// The bytes to queue that are asked for: what an unprivileged process may have is less (`net.core.rmem_max`).
+/// The size of the receive queue to request, in bytes. An unprivileged process gets less (`net.core.rmem_max`).
 const QUEUE: usize = 32 * 1024 * 1024;
-/// What one message takes of the queue: the kernel counts its bookkeeping too.
+/// How many bytes of the queue one message takes, with the kernel's bookkeeping.
 const QUEUED_MESSAGE: usize = 1280;
-/// More than a message has.
+/// The maximum number of messages per call of `drain`, since they may arrive faster than they are read.
+const MOST: u64 = 4096;
+/// The size of the receive buffer: more than any message has.
 const DATAGRAM: usize = 8 * 1024;
-/// `SK_MEMINFO_DROPS`: the place of the drops in the answer of `SO_MEMINFO`.
+/// `SK_MEMINFO_DROPS`: the index of the drop count in the result of `SO_MEMINFO`.
 const DROPS: usize = 8;
 
-/// A subscription to those messages.
+/// A subscription to these notifications.
 #[derive(Debug)]
-pub struct Destroyed {
+pub(crate) struct Destroyed {
     channel: KernelChannel,
     buffer: Vec<u8>,
-    /// How many messages the queue holds at least.
+    /// How many messages the queue holds, at least.
     room: usize,
 }
 
-/// What one look at the queue found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Drained {
-    /// Messages of sockets.
-    pub messages: u64,
-    /// Messages that are malformed.
-    pub malformed: u64,
-}
+/// Waits for the messages of a subscription, while others take them.
+#[derive(Debug)]
+pub struct Waiter(OwnedFd);
 
-impl Destroyed {
-    /// Listens from now on.
-    ///
-    /// # Errors
-    /// Where the kernel refuses: the errno of the system call.
-    pub fn subscribe() -> Result<Self, Errno> {
-        let channel = KernelChannel::open(SockProtocol::NetlinkSockDiag, GROUPS, QUEUE)?;
-        let room = nix::sys::socket::getsockopt(&channel.socket(), RcvBuf)? / QUEUED_MESSAGE;
-        Ok(Self { channel, buffer: vec![0; DATAGRAM], room: room.max(1) })
-    }
-
-    /// How many messages the queue holds at least.
-    #[must_use]
-    pub const fn room(&self) -> usize {
-        self.room
-    }
-
-    /// Waits until there is a message, or `timeout` has passed.
+impl Waiter {
+    /// Waits until a message arrives or `timeout` has passed.
     ///
     /// # Errors
     /// The errno of poll(2).
     pub fn wait(&self, timeout: Duration) -> Result<(), Errno> {
         let timeout = PollTimeout::try_from(timeout.as_millis() + 1).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(self.channel.socket(), PollFlags::POLLIN)], timeout) {
+        match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno),
         }
     }
+}
 
-    /// Hands the payload of each message that is queued to `each`.
+/// What [`Destroyed::drain`] found in the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Drained {
+    /// Messages about sockets.
+    pub(crate) messages: u64,
+    /// Malformed messages.
+    pub(crate) malformed: u64,
+}
+
+impl Destroyed {
+    /// Subscribes.
     ///
     /// # Errors
-    /// The errno of recvmsg(2): the subscription is over.
-    pub fn drain(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<Drained, Errno> {
+    /// The errno of the system call that failed.
+    pub(crate) fn subscribe() -> Result<Self, Errno> {
+        let channel = KernelChannel::open(SockProtocol::NetlinkSockDiag, GROUPS, QUEUE)?;
+        // Without this the kernel drops all messages from a loss on until the queue is empty.
+        without_overrun_errors(&channel)?;
+        let room = nix::sys::socket::getsockopt(&channel.socket(), RcvBuf)? / QUEUED_MESSAGE;
+        Ok(Self { channel, buffer: vec![0; DATAGRAM], room: room.max(1) })
+    }
+
+    /// How many messages the queue holds, at least.
+    #[must_use]
+    pub(crate) const fn room(&self) -> usize {
+        self.room
+    }
+
+    /// What waits for its messages.
+    ///
+    /// # Errors
+    /// Where there is no descriptor left.
+    pub fn waiter(&self) -> Result<Waiter, Errno> {
+        nix::unistd::dup(self.channel.socket()).map(Waiter)
+    }
+
+    /// Hands the payload of each message that is queued to `each`, up to some thousands of them.
+    ///
+    /// # Errors
+    /// The errno of recvmsg(2). The subscription is then unusable.
+    pub(crate) fn drain(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<Drained, Errno> {
         let mut drained = Drained::default();
-        loop {
+        while drained.messages < MOST {
             let length = match self.channel.receive_now(&mut self.buffer) {
                 Ok(Some(length)) => length,
-                Ok(None) => return Ok(drained),
-                // Messages were lost: `lost` tells how many.
+                Ok(None) => break,
+                // Messages were dropped; `lost` counts them.
                 Err(Errno::ENOBUFS) => continue,
                 Err(errno) => return Err(errno),
             };
@@ -106,14 +125,15 @@ impl Destroyed {
                 }
             }
         }
+        Ok(drained)
     }
 
-    /// How many messages the kernel had no room for, since the subscription. It counts in 32 bits.
+    /// How many messages the kernel has dropped since the subscription. The count wraps at 32 bits.
     ///
     /// # Errors
-    /// The errno of getsockopt(2), `ENOTSUP` where this kernel does not tell.
-    pub fn lost(&self) -> Result<u32, Errno> {
-        // More than any kernel fills, so that none is cut.
+    /// The errno of getsockopt(2), or `ENOTSUP` if this kernel does not count them.
+    pub(crate) fn lost(&self) -> Result<u32, Errno> {
+        // Larger than the result of any kernel, so that nothing is truncated.
         let mut info = [0_u32; 32];
         let mut length = libc::socklen_t::try_from(size_of::<[u32; 32]>()).unwrap_or(0);
         // SAFETY: getsockopt(2) with an open descriptor and a buffer of `length` bytes.
@@ -133,6 +153,23 @@ impl Destroyed {
     }
 }
 
+/// Drops what does not fit into the queue without an error (`NETLINK_NO_ENOBUFS`): it is counted either way.
+fn without_overrun_errors(channel: &KernelChannel) -> Result<(), Errno> {
+    let on: libc::c_int = 1;
+    // SAFETY: setsockopt(2) with an open descriptor and a value of the length that is said.
+    #[allow(unsafe_code)]
+    let outcome = unsafe {
+        libc::setsockopt(
+            channel.socket().as_raw_fd(),
+            libc::SOL_NETLINK,
+            libc::NETLINK_NO_ENOBUFS,
+            (&raw const on).cast(),
+            libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(0),
+        )
+    };
+    Errno::result(outcome).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
@@ -141,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_connection_is_told() {
+    fn a_closed_connection_is_reported() {
         let mut destroyed = Destroyed::subscribe().expect("the kernel takes subscriptions");
         assert!(destroyed.room() > 50);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -150,14 +187,15 @@ mod tests {
         drop((client, listener.accept().unwrap(), listener));
         let limit = Instant::now() + Duration::from_secs(30);
         let mut found = false;
+        let waiter = destroyed.waiter().unwrap();
         while !found && Instant::now() < limit {
-            destroyed.wait(Duration::from_millis(100)).unwrap();
+            waiter.wait(Duration::from_millis(100)).unwrap();
             let drained = destroyed
                 .drain(&mut |payload| found |= payload.get(4..6) == Some(&port.to_be_bytes()[..]))
                 .unwrap();
             assert_eq!(drained.malformed, 0);
         }
-        assert!(found, "the client's end was not told");
+        assert!(found, "the client's socket was not reported");
         destroyed.lost().expect("this kernel counts drops");
     }
 }

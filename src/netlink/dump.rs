@@ -1,4 +1,4 @@
-//! Asks the kernel and reads its answers: one loop for every kind of request.
+//! Sends requests to the kernel and reads the answers, with one loop for every kind of request.
 //!
 //! Sources: netlink(7), and `netlink_dump` in the kernel's `net/netlink/af_netlink.c`.
 
@@ -13,15 +13,15 @@ use super::channel::{Channel, KernelChannel};
 use super::message::{DONE, ERROR, INTERRUPTED, Message, Messages, NOOP, OVERRUN};
 use super::request::Request;
 
-/// The kernel fills datagrams of a dump up to 32 KiB, where the reader has shown a buffer of that size.
+/// The size of the receive buffer. The kernel fills a datagram with up to 32 KiB if the buffer has room.
 const DATAGRAM: usize = 64 * 1024;
-/// Bytes that may be queued: a limit, not an allocation.
+/// The limit of the receive queue, in bytes. Not an allocation.
 const QUEUE: usize = 1024 * 1024;
 
-/// Why a dump did not reach its end.
+/// Why a dump is not complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DumpError {
-    /// The kernel had no room in the queue.
+    /// The receive queue overflowed.
     #[error("no room in the queue, see net.core.rmem_max")]
     QueueFull,
     /// A datagram was longer than the buffer.
@@ -30,11 +30,11 @@ pub enum DumpError {
     /// The deadline passed.
     #[error("timed out (option timeout)")]
     TimedOut,
-    /// The kernel refused.
+    /// The kernel refused the request.
     #[error("{0}")]
     Refused(Errno),
-    /// What came is not netlink.
-    #[error("malformed answer of the kernel")]
+    /// The answer is not valid netlink.
+    #[error("malformed answer from the kernel")]
     Malformed,
 }
 
@@ -51,8 +51,8 @@ impl From<Errno> for DumpError {
 /// Opens a channel.
 pub type Open = dyn FnMut() -> Result<Box<dyn Channel>, Errno> + Send;
 
-/// A channel that answers one request after the other. One descriptor stays open between them; an error closes it, since
-/// late answers may still be on their way, and the next request opens another.
+/// Sends requests, one after the other. The channel stays open between requests. An error closes it, since late answers
+/// may still arrive, and the next request opens a new one.
 pub struct Dumper {
     open: Box<Open>,
     channel: Option<Box<dyn Channel>>,
@@ -61,24 +61,24 @@ pub struct Dumper {
 }
 
 impl Dumper {
-    /// One for a family of netlink. Nothing is opened before the first request.
+    /// A dumper for a netlink protocol. Opens nothing before the first request.
     #[must_use]
     pub fn new(protocol: SockProtocol) -> Self {
         Self::with_channel(Box::new(move || Ok(Box::new(KernelChannel::open(protocol, 0, QUEUE)?))))
     }
 
-    /// One whose channels come from `open`.
+    /// A dumper that opens its channels with `open`.
     #[must_use]
     pub fn with_channel(open: Box<Open>) -> Self {
         Self { open, channel: None, buffer: Vec::new(), sequence: 0 }
     }
 
-    /// Sends a request and hands each message of the answer to `each`. Returns whether the kernel says that what it
-    /// listed changed meanwhile (`NLM_F_DUMP_INTR`), so that objects may be missing or doubled. Dumps of inet, unix and
-    /// packet sockets never say so.
+    /// Sends a request and passes each message of the answer to `each`. Returns whether the kernel reports that the objects
+    /// changed during the dump (`NLM_F_DUMP_INTR`), so that some may be missing or duplicated. Dumps of inet, unix and
+    /// packet sockets never report it.
     ///
     /// # Errors
-    /// When the answer is not whole. `each` then had a part of it.
+    /// When the answer is not complete. `each` may have received a part of it.
     pub fn ask(
         &mut self,
         request: Request,
@@ -94,7 +94,7 @@ impl Dumper {
         channel.send(&request.finish(self.sequence))?;
         let answer = Answer { channel: &mut *channel, sequence: self.sequence, interrupted: false };
         let outcome = answer.read(&mut self.buffer, deadline, each);
-        // ENOENT is an answer as whole as any: there is no such family.
+        // ENOENT completes an answer too: the kernel does not list this family.
         if matches!(outcome, Ok(_) | Err(DumpError::Refused(Errno::ENOENT))) {
             self.channel = Some(channel);
         }
@@ -102,28 +102,28 @@ impl Dumper {
     }
 }
 
-/// A [`Dumper`] that several sources use, one at a time.
+/// A [`Dumper`] that several sources share.
 #[derive(Clone)]
 pub struct SharedDumper(Arc<Mutex<Dumper>>);
 
 impl SharedDumper {
-    /// Shares a dumper.
+    /// Makes a dumper shareable.
     #[must_use]
     pub fn new(dumper: Dumper) -> Self {
         Self(Arc::new(Mutex::new(dumper)))
     }
 
-    /// As [`Dumper::ask`].
+    /// Like [`Dumper::ask`].
     ///
     /// # Errors
-    /// As there.
+    /// Like [`Dumper::ask`].
     pub fn ask(
         &self,
         request: Request,
         deadline: Instant,
         each: &mut dyn FnMut(&Message<'_>),
     ) -> Result<bool, DumpError> {
-        // The state is sound after every step, so a panic elsewhere does not spoil it.
+        // The dumper is consistent after every step, so a poisoned lock does no harm.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).ask(request, deadline, each)
     }
 }
@@ -161,7 +161,7 @@ impl Answer<'_> {
                 self.interrupted |= message.flags & INTERRUPTED != 0;
                 match message.kind {
                     NOOP => {}
-                    // An error ends the answer as its end does; either carries an errno.
+                    // Both end the answer and carry an errno.
                     DONE | ERROR => {
                         return match message.errno() {
                             0 => Ok(self.interrupted),

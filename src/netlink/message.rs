@@ -1,58 +1,62 @@
 //! Netlink messages and their attributes, read in place from the bytes of a datagram.
 //!
-//! Every length is checked against what is there. Numbers are in the byte order of the machine.
+//! Every length is checked. Numbers are in the byte order of the machine.
 //! Source: netlink(7) and `include/uapi/linux/netlink.h`.
 
-/// `struct nlmsghdr`.
+/// `sizeof(struct nlmsghdr)`.
 pub const HEADER: usize = 16;
 
 /// `NLMSG_NOOP`.
-pub const NOOP: u16 = 1;
-/// `NLMSG_ERROR`: the answer is an errno.
+pub(crate) const NOOP: u16 = 1;
+/// `NLMSG_ERROR`: the payload is an errno.
 pub const ERROR: u16 = 2;
-/// `NLMSG_DONE`: the end of a dump, with an errno too.
+/// `NLMSG_DONE`: the end of a dump. The payload is an errno.
 pub const DONE: u16 = 3;
-/// `NLMSG_OVERRUN`: answers were lost.
+/// `NLMSG_OVERRUN`: messages were lost.
 pub const OVERRUN: u16 = 4;
-/// `SOCK_DIAG_BY_FAMILY`: the request, and each socket of the answer.
+/// `TCPDIAG_GETSOCK`: the request for TCP sockets of any family, and each of the answer.
+pub const TCPDIAG_GETSOCK: u16 = 18;
+/// `SOCK_DIAG_BY_FAMILY`: a request for sockets, and each socket of the answer.
 pub const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
-/// `NLM_F_DUMP_INTR`: what is dumped changed meanwhile, so that rows may be missing or double.
-pub const INTERRUPTED: u16 = 0x10;
+/// `NLM_F_DUMP_INTR`: the objects changed during the dump, so some may be missing or duplicated.
+pub(crate) const INTERRUPTED: u16 = 0x10;
 
-/// The bits of an attribute's type that are its type (`NLA_TYPE_MASK`).
+/// `NLA_F_NESTED`: the flag in an attribute's type for a value that consists of attributes.
+pub const NESTED: u16 = 0x8000;
+/// `NLA_TYPE_MASK`: the bits of an attribute's type without its flags.
 const ATTRIBUTE_TYPE: u16 = 0x3fff;
-/// `struct nlattr`.
+/// `sizeof(struct nlattr)`.
 const ATTRIBUTE_HEADER: usize = 4;
 
-/// A length that points past the end, or is shorter than its own header.
+/// A message or attribute with a length past the end of the data, or shorter than its own header.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Malformed;
 
 /// One message of a datagram.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// What it is: [`DONE`], [`ERROR`], [`SOCK_DIAG_BY_FAMILY`], ...
+    /// The type, for instance [`DONE`].
     pub kind: u16,
-    /// Flags, of which [`INTERRUPTED`] matters.
+    /// The flags, for instance `NLM_F_DUMP_INTR`.
     pub flags: u16,
     /// The sequence number of the request that it answers.
     pub sequence: u32,
-    /// The port of the socket that asked.
+    /// The port of the socket that sent the request.
     pub port: u32,
-    /// What follows the header.
+    /// The data after the header.
     pub payload: &'a [u8],
 }
 
 impl Message<'_> {
-    /// The errno in an answer of kind [`DONE`] or [`ERROR`], 0 for success. The kernel negates it.
+    /// The errno in a message of kind `DONE` or `ERROR`; 0 for success. The kernel sends it negated.
     #[must_use]
     pub fn errno(&self) -> i32 {
         number(self.payload, 0).map_or(0, |code: u32| code.cast_signed().saturating_neg())
     }
 }
 
-/// The messages of a datagram, up to the first malformed one.
+/// Iterates over the messages of a datagram, up to the first malformed one.
 #[derive(Debug)]
 pub struct Messages<'a>(pub &'a [u8]);
 
@@ -64,7 +68,7 @@ impl<'a> Iterator for Messages<'a> {
             return None;
         }
         let length = number::<u32>(self.0, 0).map(|length| length as usize);
-        let message = cut(&mut self.0, length, HEADER);
+        let message = take(&mut self.0, length, HEADER);
         let header = |message: &'a [u8]| {
             Some(Message {
                 kind: number(message, 4)?,
@@ -78,9 +82,9 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
-/// The attributes of a message, type and value, up to the first malformed one.
+/// Iterates over the attributes of a message, as type and value, up to the first malformed one.
 #[derive(Debug)]
-pub struct Attributes<'a>(pub &'a [u8]);
+pub(crate) struct Attributes<'a>(pub &'a [u8]);
 
 impl<'a> Iterator for Attributes<'a> {
     type Item = Result<(u16, &'a [u8]), Malformed>;
@@ -90,7 +94,7 @@ impl<'a> Iterator for Attributes<'a> {
             return None;
         }
         let length = number::<u16>(self.0, 0).map(usize::from);
-        let attribute = cut(&mut self.0, length, ATTRIBUTE_HEADER);
+        let attribute = take(&mut self.0, length, ATTRIBUTE_HEADER);
         let parts = |attribute: &'a [u8]| {
             Some((number::<u16>(attribute, 2)? & ATTRIBUTE_TYPE, attribute.get(ATTRIBUTE_HEADER..)?))
         };
@@ -98,17 +102,17 @@ impl<'a> Iterator for Attributes<'a> {
     }
 }
 
-/// Takes `length` bytes off the front, and the padding to a multiple of 4; nothing is left after a false length.
-fn cut<'a>(rest: &mut &'a [u8], length: Option<usize>, least: usize) -> Option<&'a [u8]> {
+/// Takes `length` bytes and the padding to a multiple of 4 off the front. After an invalid length, `rest` is empty.
+fn take<'a>(rest: &mut &'a [u8], length: Option<usize>, least: usize) -> Option<&'a [u8]> {
     let whole = std::mem::take(rest);
     let (head, _) = whole.split_at_checked(length.filter(|length| *length >= least)?)?;
     *rest = whole.get(head.len().next_multiple_of(4)..).unwrap_or_default();
     Some(head)
 }
 
-/// Integers that are read from a message.
+/// An integer that can be read from a message.
 pub trait Number: Sized {
-    /// The integer at `at`, in the byte order of the machine; `None` where the data ends before it does.
+    /// Reads the integer at offset `at`, in the byte order of the machine. `None` if the data is too short.
     fn read(data: &[u8], at: usize) -> Option<Self>;
 }
 
@@ -123,7 +127,7 @@ macro_rules! numbers {
 }
 numbers!(u8, u16, u32, u64);
 
-/// The integer at offset `at`; `None` where the data ends before it does.
+/// Reads the integer at offset `at`. `None` if the data is too short.
 #[must_use]
 pub fn number<T: Number>(data: &[u8], at: usize) -> Option<T> {
     T::read(data, at)

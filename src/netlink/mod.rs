@@ -1,16 +1,24 @@
-//! All that speaks netlink, for both inputs: the channel to the kernel, messages, requests, dumps, and the families of
-//! messages that are not about sockets. Knows no input.
+//! Netlink, for both inputs: the channel to the kernel, messages, requests, dumps, and message families other than
+//! sockets. Does not depend on any input.
 
 #[cfg(target_os = "linux")]
 pub mod channel;
 #[cfg(target_os = "linux")]
-pub mod destroy;
+pub(crate) mod destroy;
 #[cfg(target_os = "linux")]
 pub mod dump;
 #[cfg(target_os = "linux")]
+pub mod ethtool;
+#[cfg(target_os = "linux")]
 pub mod genl;
+#[cfg(target_os = "linux")]
+pub mod link_table;
 #[cfg(target_os = "linux")]
 pub mod links;
 pub mod message;
 #[cfg(target_os = "linux")]
 pub mod request;
+#[cfg(target_os = "linux")]
+pub mod stats;
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod testing;

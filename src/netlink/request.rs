@@ -2,29 +2,29 @@
 //!
 //! Source: netlink(7) and `include/uapi/linux/netlink.h`.
 
-use super::message::HEADER;
+use super::message::{HEADER, NESTED};
 
 /// `NLM_F_REQUEST`.
 const REQUEST: u16 = 0x1;
-/// `NLM_F_ACK`: a last message that says how it went, which a dump has in any case.
+/// `NLM_F_ACK`: ends the answer with a message that carries an errno. A dump always ends with one.
 const ACK: u16 = 0x4;
-/// `NLM_F_ROOT | NLM_F_MATCH`: all objects, not one.
+/// `NLM_F_ROOT | NLM_F_MATCH`: all objects instead of one.
 const DUMP: u16 = 0x100 | 0x200;
-/// Where the sequence number is in `struct nlmsghdr`.
+/// The offset of the sequence number in `struct nlmsghdr`.
 const SEQUENCE: usize = 8;
 
-/// A request: its header, then what its kind of message begins with, then attributes.
+/// A request: the header, the fixed part of this kind of message, then attributes.
 #[derive(Clone, Debug)]
 pub struct Request(Vec<u8>);
 
 impl Request {
-    /// A question for all objects of a kind.
+    /// A request for all objects of a kind.
     #[must_use]
     pub fn dump(kind: u16) -> Self {
         Self::new(kind, REQUEST | DUMP)
     }
 
-    /// A question for one object.
+    /// A request for one object.
     #[must_use]
     pub fn one(kind: u16) -> Self {
         Self::new(kind, REQUEST | ACK)
@@ -34,7 +34,7 @@ impl Request {
         let mut bytes = vec![0; 4];
         bytes.extend_from_slice(&kind.to_ne_bytes());
         bytes.extend_from_slice(&flags.to_ne_bytes());
-        // Sequence number, filled in when it is sent; the kernel's port.
+        // The sequence number, filled in by `finish`, and the kernel's port, 0.
         bytes.resize(HEADER, 0);
         Self(bytes)
     }
@@ -49,7 +49,7 @@ impl Request {
     /// Appends an attribute.
     #[must_use]
     pub fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
-        // No attribute of ours is near 64 KiB.
+        // No attribute of this plugin is near 64 KiB.
         let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
         self.0.extend_from_slice(&length.to_ne_bytes());
         self.0.extend_from_slice(&kind.to_ne_bytes());
@@ -58,7 +58,17 @@ impl Request {
         self
     }
 
-    /// The bytes to send under a sequence number.
+    /// Appends an attribute that consists of attributes.
+    #[must_use]
+    pub fn nested(self, kind: u16, attributes: &[(u16, &[u8])]) -> Self {
+        let mut inner = Self(Vec::new());
+        for (kind, value) in attributes {
+            inner = inner.attribute(*kind, value);
+        }
+        self.attribute(kind | NESTED, &inner.0)
+    }
+
+    /// The bytes to send, with a sequence number.
     #[must_use]
     pub fn finish(mut self, sequence: u32) -> Vec<u8> {
         let length = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
@@ -75,6 +85,12 @@ impl Request {
 mod tests {
     use super::*;
     use crate::netlink::message::{Attributes, Messages};
+
+    #[test]
+    fn attributes_can_hold_attributes() {
+        let bytes = Request::dump(18).nested(1, &[(3, &[1, 0, 0, 0])]).finish(99);
+        assert_eq!(bytes[HEADER..], [12, 0, 1, 0x80, 8, 0, 3, 0, 1, 0, 0, 0]);
+    }
 
     #[test]
     fn a_request_is_a_message_with_its_attributes() {

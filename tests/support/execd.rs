@@ -1,4 +1,4 @@
-//! The plugin as Telegraf runs it: a process that gathers at each newline.
+//! Runs the plugin as Telegraf does: a process that gathers at each newline.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -18,12 +18,12 @@ use tempfile::TempDir;
 use super::needs::is_about_this_host;
 use super::{plugin, running, wait_until, write};
 
-/// One line a gather.
+/// A section with one line per gather.
 pub const NET: &str = "[[inputs.net]]\n  interfaces = [\"veth0\"]\n  ignore_protocol_stats = true\n";
-/// TCP sockets from ss.
+/// A section with TCP sockets from ss.
 pub const SOCKETS: &str =
     "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  source = \"ss\"\n  timeout = \"60s\"\n";
-/// What the fakes print: one socket.
+/// The body of a fake ss with one socket.
 pub const ANSWER: &str = "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'\necho 'ESTAB 0 0 127.0.0.1:1 127.0.0.1:2'\n";
 
 /// A fixture's directory.
@@ -31,12 +31,12 @@ pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
-/// A directory of the test's own.
+/// A temporary directory for a test.
 pub fn dir() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
-/// The plugin in a directory of its own, which is also its PATH, with recorded `/proc` and `/sys`.
+/// The plugin with its configuration in `dir`, which is also its PATH, and recorded `/proc` and `/sys`.
 pub fn command(dir: &Path, config: &str) -> Command {
     let mut plugin = plugin();
     let recorded = fixture("net-kernel-6.18");
@@ -85,18 +85,18 @@ impl Execd {
         self.stderr.recv_timeout(Duration::from_secs(120)).expect("a log line within 2 minutes")
     }
 
-    /// One gather of a configuration whose last section is [`NET`]: its lines but for that section's.
+    /// Triggers a gather of a configuration that ends with [`NET`]. Returns the lines of the other sections.
     pub fn gather(&mut self) -> Vec<String> {
         self.send(b"\n");
         self.gathered()
     }
 
-    /// The lines of the gather that is going on, as [`Execd::gather`] returns them.
+    /// The lines of the current gather, like [`Execd::gather`].
     pub fn gathered(&self) -> Vec<String> {
         self.lines_before("net,interface=veth0 ")
     }
 
-    /// The lines up to one that starts so, which is left out.
+    /// The lines before one that starts with `end`.
     pub fn lines_before(&self, end: &str) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
@@ -108,7 +108,7 @@ impl Execd {
         }
     }
 
-    /// A gather of [`NET`] alone, to show that the plugin is well.
+    /// Checks with a gather of [`NET`] alone that the plugin works.
     pub fn is_well(&mut self) {
         while self.stdout.try_recv().is_ok() {}
         self.send(b"\n");
@@ -125,7 +125,7 @@ impl Execd {
         fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the plugin runs").count()
     }
 
-    /// A line of `/proc/PID/status` in KiB: `VmHWM`, the most memory so far, or `VmRSS`, that of now.
+    /// A value in KiB from `/proc/PID/status`: `VmHWM`, the peak memory, or `VmRSS`, the current memory.
     pub fn memory(&self, line: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the plugin runs");
         let value = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
@@ -133,7 +133,7 @@ impl Execd {
         value.unwrap_or_else(|| panic!("no {line} in {status}"))
     }
 
-    /// Waits for the end; what was left on stdout and on stderr.
+    /// Waits for the end. Returns the exit status and the remaining lines of stdout and stderr.
     pub fn finish(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
         let mut status = None;
         wait_until("the plugin ends", || {
@@ -153,10 +153,10 @@ pub fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).expect("a process id fits"))
 }
 
-/// A pipe that holds as much as it can.
+/// A full pipe.
 pub fn full_pipe() -> (OwnedFd, OwnedFd) {
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
-    // By a descriptor of its own, which does not wait.
+    // Through another descriptor, which does not block.
     let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
     let mut filler = File::options()
         .write(true)
@@ -167,12 +167,12 @@ pub fn full_pipe() -> (OwnedFd, OwnedFd) {
     (reader, writer)
 }
 
-/// The children of a process, zombies too.
+/// The children of a process, including zombies.
 pub fn children(parent: i32) -> Vec<i32> {
     let processes = fs::read_dir("/proc").expect("/proc can be listed");
     let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter(|pid: &i32| {
-        // A process may end while this reads; then it is no child.
+        // A process that has ended by now is not a child.
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let after_name = stat.rsplit(')').next().unwrap_or_default();
         after_name.split_whitespace().nth(1) == Some(parent.to_string().as_str())
@@ -180,7 +180,7 @@ pub fn children(parent: i32) -> Vec<i32> {
     .collect()
 }
 
-/// The processes of this file, ids between white space, that still run.
+/// The processes whose ids are in a file that still run.
 pub fn left(pids: &Path) -> Vec<i32> {
     let pids = fs::read_to_string(pids).unwrap_or_default();
     let pids = pids.split_whitespace().map(|pid| pid.parse().expect("a process id"));
@@ -192,7 +192,7 @@ fn lines(from: impl std::io::Read + Send + 'static) -> Receiver<String> {
     thread::spawn(move || {
         for line in BufReader::new(from).lines() {
             let line = line.expect("output is UTF-8");
-            // The test may have ended already, and no longer listen.
+            // The test may have ended already.
             if !is_about_this_host(&line) && sender.send(line).is_err() {
                 break;
             }

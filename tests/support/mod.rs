@@ -1,12 +1,18 @@
-//! What the integration tests share: the binary under test, fakes of the programs that it runs, a network namespace with
-//! sockets of every kind, a reader of ss's output that knows nothing of the library, and what a test needs of the machine.
+//! Shared by the integration tests: the binary under test, fakes of the programs that it runs, a network namespace with
+//! sockets of every kind, an independent parser of ss's output, and checks of what a test needs.
 
 pub mod execd;
+#[cfg(target_os = "linux")]
+pub mod gathers;
+#[cfg(target_os = "linux")]
+pub mod links;
 pub mod namespace;
 pub mod needs;
 pub mod rare;
 pub mod reference;
 pub mod skip;
+#[cfg(target_os = "linux")]
+pub mod sock_diag;
 pub mod telegraf;
 pub mod unprivileged;
 pub mod zoo;
@@ -19,8 +25,9 @@ use std::time::{Duration, Instant};
 
 pub use skip::skipped;
 
-/// The binary under test, with nothing in its environment. `PLUGIN_UNDER_TEST` may name another one, behind the program that
-/// runs it and its flags: one for another processor, in QEMU.
+/// The binary under test, with an empty environment.
+///
+/// `PLUGIN_UNDER_TEST` can be another command line for it: QEMU with its flags and a binary for another architecture.
 pub fn plugin() -> Command {
     let words = std::env::var("PLUGIN_UNDER_TEST").unwrap_or_default();
     let mut words = words.split_whitespace();
@@ -30,15 +37,15 @@ pub fn plugin() -> Command {
     command
 }
 
-/// Whether QEMU runs the binary under test.
+/// Whether the binary under test runs in QEMU.
 pub fn emulated() -> bool {
     std::env::var_os("PLUGIN_UNDER_TEST").is_some()
 }
 
-/// Puts an executable shell script into `dir`.
+/// Writes an executable shell script to `dir`.
 ///
-/// Another process writes the file: were it open for writing in this one, a child forked meanwhile by another test would
-/// inherit the descriptor, and running the script would fail with "Text file busy".
+/// Another process writes the file. If this process had it open for writing, a child forked by another test could inherit
+/// the descriptor, and running the script would fail with "Text file busy".
 pub fn fake(dir: &Path, name: &str, body: &str) {
     let mut install = Command::new("/bin/sh")
         .args(["-c", "/bin/cat > \"$0\" && /bin/chmod 755 \"$0\""])
@@ -59,7 +66,7 @@ pub fn write(dir: &Path, name: &str, text: &str) -> String {
     path.into_os_string().into_string().expect("temporary paths are UTF-8")
 }
 
-/// A directory with the library `NAME.so`, for `LD_PRELOAD`; `None` where there is no C compiler.
+/// Compiles the library `NAME.so` for `LD_PRELOAD` in a new directory. `None` without a C compiler.
 pub fn preload(name: &str, source: &str) -> Option<tempfile::TempDir> {
     let dir = tempfile::tempdir().expect("a temporary directory");
     write(dir.path(), &format!("{name}.c"), source);
@@ -68,7 +75,7 @@ pub fn preload(name: &str, source: &str) -> Option<tempfile::TempDir> {
     compiler.current_dir(dir.path()).status().is_ok_and(|status| status.success()).then_some(dir)
 }
 
-/// Puts an ss into `dir` that never ends, nor its child, that ignores SIGTERM, and that writes both process ids to `pids`.
+/// Writes a fake ss to `dir` that ignores SIGTERM and never ends, nor does its child. It writes both process ids to `pids`.
 pub fn hanging_ss(dir: &Path) {
     let pids = dir.join("pids");
     let body = format!(
@@ -78,25 +85,24 @@ pub fn hanging_ss(dir: &Path) {
     fake(dir, "ss", &body);
 }
 
-/// The processes of [`hanging_ss`], once they run.
+/// The process ids of [`hanging_ss`], once it runs.
 pub fn hanging_pids(dir: &Path) -> Vec<i32> {
     wait_until("ss runs", || dir.join("pids").exists());
     let pids = fs::read_to_string(dir.join("pids")).expect("the process ids can be read");
     pids.split_whitespace().map(|pid| pid.parse().expect("a process id")).collect()
 }
 
-/// Waits until `done` holds. The limit only ends a test that has failed: it is far above what is needed.
+/// Waits until `done` returns true. Only a failing test reaches the time limit.
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let limit = Instant::now() + Duration::from_secs(30);
     while !done() {
-        assert!(Instant::now() < limit, "waited 30 s in vain: {what}");
+        assert!(Instant::now() < limit, "timed out after 30 s: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Whether the process `pid` runs (a zombie has ended).
+/// Whether the process `pid` runs. A zombie does not.
 pub fn running(pid: i32) -> bool {
-    // The file is gone when the process is: any other state than zombie counts as running.
     fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
 }

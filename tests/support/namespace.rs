@@ -1,4 +1,4 @@
-//! Runs a test inside a new network namespace, so that nothing else's sockets are seen and no traffic leaves.
+//! Runs a test inside a new network namespace, without other sockets and without outside traffic.
 
 use std::env;
 use std::path::Path;
@@ -9,16 +9,16 @@ use super::skip::{WITHIN, skipped, test_name};
 
 const HERE: &str = "a network namespace";
 
-/// Runs the test that calls it again, as a process in a new network namespace with the loopback up, and returns false;
-/// in that process, returns true. Where no namespace can be made the test is skipped and the answer is false.
+/// Runs the calling test again, as a process in a new network namespace with the loopback up, and returns false. In that
+/// process, returns true. If no namespace can be made, skips the test and returns false.
 ///
 /// # Panics
-/// When the test fails there.
+/// When the test fails in the namespace.
 pub fn enter() -> bool {
     enter_with(&[])
 }
 
-/// As [`enter`], with more variables in the environment of that process.
+/// Like [`enter`], with more environment variables.
 pub fn enter_with(environment: &[(&str, &Path)]) -> bool {
     if env::var_os(WITHIN).is_some_and(|place| place == HERE) {
         assert!(run("ip", &["link", "set", "lo", "up"]), "ip link set lo up");
@@ -53,7 +53,7 @@ pub fn enter_with(environment: &[(&str, &Path)]) -> bool {
     false
 }
 
-/// Runs a program silently; whether it is there and succeeded.
+/// Runs a program silently. Returns whether it exists and succeeded.
 pub fn run(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

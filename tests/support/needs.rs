@@ -1,4 +1,4 @@
-//! What a test needs of the machine; where it is missing the test is skipped.
+//! Checks what a test needs. If something is missing, the test is skipped.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
 use super::{emulated, skipped};
 
-/// Whether these programs are on PATH; says so if not.
+/// Whether programs are on PATH. Reports a skipped test if not.
 pub fn needs(programs: &[&str]) -> bool {
     let missing = programs.iter().find(|program| find(program).is_none());
     if let Some(program) = missing {
@@ -21,21 +21,20 @@ pub fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
 }
 
-/// Whether a log line is about a host without netlink, as it is under a filter of system calls. It comes whatever the test is
-/// about.
+/// Whether a log line is about a host without netlink, for instance in a sandbox. It may appear in any test.
 pub fn is_about_this_host(line: &str) -> bool {
     line.starts_with("I! [inputs.socketstat] ss: cannot use netlink, ")
 }
 
-/// Whether this process may ask the kernel for sockets; says so if not.
+/// Whether this process can use `NETLINK_SOCK_DIAG`. Reports a skipped test if not.
 pub fn needs_sock_diag() -> bool {
     sock_diag().map_err(|why| skipped(&why)).is_ok()
 }
 
-/// Why the plugin may not ask the kernel for sockets.
+/// Why the plugin cannot use `NETLINK_SOCK_DIAG`.
 pub fn sock_diag() -> Result<(), String> {
     if emulated() {
-        return Err("needs NETLINK_SOCK_DIAG, which QEMU has not".to_owned());
+        return Err("needs NETLINK_SOCK_DIAG, which QEMU lacks".to_owned());
     }
     let (kind, flags) = (SockType::Raw, SockFlag::SOCK_CLOEXEC);
     let opened = socket(AddressFamily::Netlink, kind, flags, SockProtocol::NetlinkSockDiag);

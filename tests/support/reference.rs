@@ -1,6 +1,6 @@
-//! What `ss -in --PROTO` of iproute2 6.x says, read without the library: the oracle of the tests on real sockets.
+//! Parses the output of `ss -in --PROTO` of iproute2 6.x without the library: the reference for tests with real sockets.
 //!
-//! It reads by the columns that ss 6.x prints for each protocol, and only those.
+//! Only knows the columns that ss 6.x prints for each protocol.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -14,10 +14,10 @@ use telegraf_execd_network::inputs::socketstat::state;
 use telegraf_execd_network::inputs::source::{Diagnostic, SourceError};
 use telegraf_execd_network::metric::Value;
 
-/// Tags and fields of a socket, by name.
+/// The tags and fields of a socket, by name.
 pub type Row = BTreeMap<String, String>;
 
-/// The row that a source's socket becomes.
+/// Converts a socket of a source.
 fn row(protocol: Protocol, socket: &Socket<'_>) -> Row {
     let mut row = Row::new();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -37,7 +37,7 @@ fn row(protocol: Protocol, socket: &Socket<'_>) -> Row {
     row
 }
 
-/// What a source lists of the sockets that ss lists without `-a`, sorted, and what it says of it.
+/// Dumps the sockets that ss lists without `-a` from a source, sorted, with the diagnostics.
 pub fn dump(source: &mut dyn Source, protocol: Protocol) -> Result<(Vec<Row>, Vec<Diagnostic>), SourceError> {
     let deadline = Instant::now() + Duration::from_secs(10);
     let query =
@@ -53,14 +53,14 @@ pub fn counter_names() -> impl Iterator<Item = &'static str> {
     CONTRACT.iter().map(|field| field.name)
 }
 
-/// What ss prints now.
+/// The current output of ss.
 pub fn run(protocol: Protocol) -> String {
     let output = Command::new("ss").args(["-in", &format!("--{protocol}")]).output().unwrap();
     assert!(output.status.success(), "ss: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Reads what ss printed, sorted.
+/// Parses an output of ss. The rows are sorted.
 pub fn read(protocol: Protocol, printed: &str) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for line in printed.lines().skip(1) {
@@ -100,7 +100,7 @@ fn socket(protocol: Protocol, line: &str) -> Row {
     }
     row.remove("-");
     let cells = if protocol == Protocol::Unix {
-        // `PATH INODE * INODE`, where the path may hold spaces.
+        // `PATH INODE * INODE`, where the path may contain spaces.
         let (rest, peer_port) = last_word(rest);
         let (rest, peer) = last_word(rest);
         let (path, port) = last_word(rest);

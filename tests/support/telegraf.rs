@@ -1,6 +1,6 @@
-//! The real Telegraf, run by a test.
+//! Runs the real Telegraf.
 //!
-//! It is `TELEGRAF_BIN`, or is built once from its Go module into the target directory.
+//! Uses `TELEGRAF_BIN`, or builds Telegraf once from its Go module into the target directory.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use super::{namespace, running, wait_until, write};
 const VERSION: &str = "1.39.3";
 const TAGS: &str = "custom,inputs.execd,inputs.net,inputs.socketstat,outputs.file,outputs.discard,parsers.influx,serializers.influx";
 
-/// Telegraf's path, or why there is none.
+/// The path of Telegraf, or why there is none.
 fn telegraf() -> &'static Result<PathBuf, String> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -55,7 +55,7 @@ fn build(bin: &Path) -> Result<(), String> {
         .ok_or_else(|| format!("needs Telegraf: go install {module}: {last}"))
 }
 
-/// Telegraf, inside a network namespace of its own; `None` outside, where the test has run or was skipped.
+/// The path of Telegraf inside a network namespace. `None` outside, where the test has run or was skipped.
 pub fn telegraf_in_own_network() -> Option<PathBuf> {
     match telegraf() {
         Ok(telegraf) => namespace::enter_with(&[("TELEGRAF_BIN", telegraf)]).then(|| telegraf.clone()),
@@ -66,14 +66,15 @@ pub fn telegraf_in_own_network() -> Option<PathBuf> {
     }
 }
 
-/// A running Telegraf with one `inputs.execd`. Its directory is the PATH of our binary.
+/// A running Telegraf with one `inputs.execd`. Its directory is the PATH of the plugin.
 pub struct Telegraf {
     pub child: Child,
     pub dir: TempDir,
 }
 
 impl Telegraf {
-    /// `plugin` is our configuration, `execd` more of that section, `inputs` further sections.
+    /// Starts Telegraf. `plugin` is the plugin's configuration, `execd` are further options of `inputs.execd`, `inputs` are
+    /// further sections.
     pub fn start(telegraf: &Path, dir: TempDir, plugin: &str, execd: &str, inputs: &str) -> Self {
         let ours = write(dir.path(), "plugin.conf", plugin);
         let binary = assert_cmd::cargo::cargo_bin!("telegraf-execd-network").display();
@@ -88,7 +89,7 @@ impl Telegraf {
         Self::with_inputs(telegraf, dir, &section)
     }
 
-    /// `inputs` are its only ones.
+    /// Starts Telegraf with only the sections `inputs`.
     pub fn with_inputs(telegraf: &Path, dir: TempDir, inputs: &str) -> Self {
         let path = dir.path().display();
         let config = format!(
@@ -122,7 +123,7 @@ impl Telegraf {
         kill(Pid::from_raw(self.pid()), signal).expect("Telegraf can be signalled");
     }
 
-    /// What arrived so far: whole lines of line protocol.
+    /// The complete lines of line protocol so far.
     pub fn metrics(&self) -> Vec<String> {
         let text = fs::read_to_string(self.dir.path().join("metrics")).unwrap_or_default();
         text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(str::to_owned).collect()
@@ -132,7 +133,7 @@ impl Telegraf {
         fs::read_to_string(self.dir.path().join("log")).expect("the log can be read")
     }
 
-    /// Waits for so many more lines that hold `part`.
+    /// Waits for a number of further lines that contain `part`.
     pub fn wait_for(&self, more: usize, part: &str) {
         let count = || self.metrics().iter().filter(|line| line.contains(part)).count();
         let before = count();
@@ -141,7 +142,7 @@ impl Telegraf {
         });
     }
 
-    /// The process of our binary, once it runs.
+    /// The process id of the plugin, once it runs.
     pub fn plugin(&self) -> i32 {
         let mut found = Vec::new();
         wait_until("our binary runs", || {
@@ -155,7 +156,7 @@ impl Telegraf {
         wait_until("Telegraf ends", || self.child.try_wait().expect("it can be waited for").is_some());
     }
 
-    /// Stops Telegraf as a service manager does, and checks that these processes are gone with it.
+    /// Stops Telegraf as a service manager does, and checks that `processes` have ended too.
     pub fn stop(mut self, processes: &[i32]) -> String {
         self.signal(Signal::SIGTERM);
         self.wait();
@@ -169,7 +170,7 @@ impl Telegraf {
 impl Drop for Telegraf {
     fn drop(&mut self) {
         if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
-            // A failed test must not leave Telegraf behind; there is nobody left to tell.
+            // A failed test must not leave Telegraf behind. Errors cannot be reported here.
             drop(self.child.kill());
             drop(self.child.wait());
         }
@@ -179,10 +180,9 @@ impl Drop for Telegraf {
     }
 }
 
-/// What of Telegraf's log is an error or a warning of ours or about us.
+/// The errors and warnings in Telegraf's log from or about the plugin.
 pub fn complaints(log: &str) -> Vec<&str> {
-    // Telegraf waits for a process that it stops while it still reads its output, and may say this of its own pipes
-    // (it does around /bin/cat too).
+    // When Telegraf stops a process it may log this about its own pipes (also with /bin/cat).
     let own_race = "read |0: file already closed";
     let ours = log.lines().filter(|line| line.contains("[inputs.") && !line.ends_with(own_race));
     ours.filter(|line| line.contains(" E! ") || line.contains(" W! ")).collect()

@@ -1,4 +1,4 @@
-//! Running the plugin as a user without any right.
+//! Runs the plugin as a user without privileges.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -11,14 +11,14 @@ use super::plugin;
 
 /// The user and the group `nobody`.
 const NOBODY: u32 = 65534;
-/// No capability, and no way to any.
+/// Options that drop all capabilities for good.
 const POWERLESS: &[&str] = &["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"];
 
-/// The plugin as nobody where this process is root, else as it is. Everything in `dir` can be read, and it holds
-/// the program itself, which need not be readable where it was built.
+/// The plugin as nobody if this process is root, otherwise as the current user. Makes `dir` readable and copies the program
+/// to it, which may be unreadable where it was built.
 pub fn unprivileged(dir: &Path) -> Command {
     let binary = dir.join("telegraf-execd-network");
-    // By another process, for the reason that is given at `fake`.
+    // Copied by another process, see `fake`.
     let copied = Command::new("/bin/cp").arg(plugin().get_program()).arg(&binary).status();
     assert!(copied.is_ok_and(|status| status.success()), "the plugin can be copied");
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("the directory is ours");
@@ -33,7 +33,7 @@ pub fn unprivileged(dir: &Path) -> Command {
 /// In a user namespace where setpriv of util-linux is not installed.
 pub fn as_nobody(program: &Path) -> Command {
     let mut command = Command::new(program);
-    // The owner of its directory in /proc is whoever a process runs as.
+    // The owner of a process's directory in /proc is its user.
     if fs::metadata("/proc/self").expect("/proc is there").uid() != 0 {
         return command;
     }
@@ -41,7 +41,7 @@ pub fn as_nobody(program: &Path) -> Command {
     if users.split_whitespace().nth(2).is_some_and(|count| count.len() > 5) {
         command.uid(NOBODY).gid(NOBODY);
     } else {
-        // Root is the only user of this namespace. By its path: the plugin's own PATH will be another.
+        // Root is the only user of this namespace. The path is absolute, since the plugin gets another PATH.
         command = Command::new(find("setpriv").expect("util-linux is installed"));
         command.args(POWERLESS).arg(program);
     }

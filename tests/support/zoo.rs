@@ -1,4 +1,4 @@
-//! Sockets of every family and state that can be made and held still.
+//! Sockets of every family and state that can be created and kept unchanged.
 
 use std::any::Any;
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ pub struct Zoo {
 }
 
 impl Zoo {
-    /// All of them, in the namespace of this process, whose loopback is up.
+    /// Creates all of them, in the namespace of this process. The loopback must be up.
     pub fn new() -> Self {
         let mut zoo = Self { held: Vec::new(), directory: tempfile::tempdir().unwrap() };
         zoo.tcp_established();
@@ -39,7 +39,7 @@ impl Zoo {
         zoo.unix();
         zoo.unix_seqpacket();
         zoo.packet();
-        // Loopback delivers at once; this is for the acknowledgements that TCP delays.
+        // Waits for delayed TCP acknowledgements.
         sleep(Duration::from_millis(300));
         zoo
     }
@@ -70,11 +70,11 @@ impl Zoo {
             client.write_all(&[7; 1234]).unwrap();
             let (mut server, _) = listener.accept().unwrap();
             server.write_all(b"unread").unwrap();
-            // This one is not accepted: it has no inode yet.
+            // Not accepted, so it has no inode yet.
             let waiting = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             self.hold((client, server, waiting, listener));
         }
-        // A listener on both families, met over IPv4: mapped addresses on its side.
+        // A listener for both families with an IPv4 client, so it has mapped addresses.
         let both = TcpListener::bind("[::]:0").unwrap();
         let port = both.local_addr().unwrap().port();
         for address in
@@ -140,7 +140,7 @@ impl Zoo {
         sleep(Duration::from_millis(50));
         drop(second);
 
-        // What is written into a closed window keeps the FIN behind it from being sent.
+        // Data for a closed window delays the FIN after it.
         for (server_closes, client_closes_last) in [(false, false), (true, false), (true, true)] {
             let (client, server) = connect();
             if client_closes_last {
@@ -158,7 +158,7 @@ impl Zoo {
         self.hold(listener);
     }
 
-    /// A full accept queue drops SYNs, so that they stay sent.
+    /// A full accept queue drops SYNs, so that their sockets stay in SYN-SENT.
     fn tcp_syn_sent(&mut self) {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let tcp = |flags| socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap();
@@ -168,7 +168,7 @@ impl Zoo {
         let address: SockaddrIn = getsockname(listener.as_raw_fd()).unwrap();
         for _ in 0..3 {
             let client = tcp(flags);
-            // EINPROGRESS is what is wanted.
+            // EINPROGRESS is expected.
             connect(client.as_raw_fd(), &address).unwrap_err();
             self.hold(client);
         }
@@ -220,13 +220,13 @@ impl Zoo {
             let listener = UnixListener::bind(&path).unwrap();
             let mut client = UnixStream::connect(&path).unwrap();
             client.write_all(b"abc").unwrap();
-            // Not accepted: its other end has no inode yet, and is not listed.
+            // Not accepted, so its other end has no inode yet and is not listed.
             let waiting = UnixStream::connect(&path).unwrap();
             self.hold((client, listener.accept().unwrap(), waiting, listener));
         }
         for name in [&b"abstract"[..], b"with\0nuls\0 in it", b"\0\0", b""] {
             let listener = if name.is_empty() {
-                // The kernel picks the name.
+                // The kernel chooses the name.
                 let flags = SockFlag::SOCK_CLOEXEC;
                 let any = socket(AddressFamily::Unix, SockType::Stream, flags, None).unwrap();
                 bind(any.as_raw_fd(), &UnixAddr::new_unnamed()).unwrap();
@@ -255,7 +255,7 @@ impl Zoo {
         bind(listener.as_raw_fd(), &address).unwrap();
         listen(&listener, Backlog::new(5).unwrap()).unwrap();
         connect(client.as_raw_fd(), &address).unwrap();
-        // Its number alone: it stays open as long as the process.
+        // The descriptor stays open as long as the process.
         accept(listener.as_raw_fd()).unwrap();
         self.hold((listener, client));
     }
@@ -288,7 +288,7 @@ fn packet_socket(device: &str) -> OwnedFd {
     packet
 }
 
-/// Writes until the peer's window is closed and the own buffer is full.
+/// Writes until the peer's window is closed and the send buffer is full.
 fn fill(mut stream: &TcpStream) {
     setsockopt(&stream, SndBuf, &4096).unwrap();
     stream.set_nonblocking(true).unwrap();

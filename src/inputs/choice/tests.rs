@@ -4,7 +4,7 @@ use super::*;
 use crate::host::Host;
 use crate::inputs::environment::Environment;
 
-/// A source that is no more than its name, and works where a file of that name is in the directory on PATH.
+/// A fake source that works if a file with its name is in the directory on PATH.
 type Fake = &'static str;
 
 fn probe(context: &Context, name: &str) -> Result<(), Cause> {
@@ -33,7 +33,7 @@ const SOURCES: &[Registration<Fake, u8>] = &[
     },
 ];
 
-/// A directory, and the environment of a host on which the sources in it work.
+/// A directory, and the environment of a host where the sources in it work.
 fn host() -> (tempfile::TempDir, Environment) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().as_os_str().to_owned();
@@ -49,7 +49,7 @@ fn choice(name: &str, environment: &Environment) -> Choice<Fake, u8> {
     choice_without(name, environment, 0)
 }
 
-/// A choice in which the source with this capability lacks something.
+/// A choice where the source with this capability lacks something.
 fn choice_without(name: &str, environment: &Environment, lacking: u8) -> Choice<Fake, u8> {
     let context = Context { environment: environment.clone(), platform: None };
     let lacks = move |capability: u8, _: &Context| (capability == lacking).then(|| String::from("lacks it"));
@@ -77,7 +77,7 @@ fn remove(directory: &tempfile::TempDir, name: &str) {
 }
 
 #[test]
-fn a_name_that_is_no_source_is_refused() {
+fn an_unknown_source_is_refused() {
     for name in ["", "FIRST", "x"] {
         let error = options(name).err().map(|error| (error.key, error.message));
         let expected = format!("unknown source \"{name}\"; allowed are auto, first, second, third");
@@ -88,7 +88,7 @@ fn a_name_that_is_no_source_is_refused() {
 }
 
 #[test]
-fn auto_takes_the_first_that_works_and_says_why_not_another() {
+fn auto_takes_the_first_source_that_works_and_reports_why() {
     let (directory, environment) = host();
     install(&directory, "second");
     let now = Instant::now();
@@ -102,7 +102,7 @@ fn auto_takes_the_first_that_works_and_says_why_not_another() {
 }
 
 #[test]
-fn auto_passes_over_one_that_lacks_what_is_needed() {
+fn auto_passes_over_a_source_that_lacks_something() {
     let (directory, environment) = host();
     install(&directory, "first");
     install(&directory, "second");
@@ -113,7 +113,7 @@ fn auto_passes_over_one_that_lacks_what_is_needed() {
 }
 
 #[test]
-fn auto_chooses_again_where_the_chosen_one_is_gone() {
+fn auto_chooses_again_when_the_source_in_use_is_gone() {
     let (directory, environment) = host();
     install(&directory, "first");
     install(&directory, "second");
@@ -127,14 +127,14 @@ fn auto_chooses_again_where_the_chosen_one_is_gone() {
     assert_eq!(chosen.registration.name, "second");
     assert_eq!(chosen.instead_of, Some(vec![String::from("first: no first")]));
 
-    // It came back: when the one in use is gone, it is the first again.
+    // The first source works again, and is chosen when the one in use is gone.
     install(&directory, "first");
     assert!(choice.failed(&gone(), now));
     assert_eq!(name(&mut choice, now), "first");
 }
 
 #[test]
-fn auto_leaves_one_that_fails_three_times_in_a_row_and_comes_back_after_ten_minutes() {
+fn auto_passes_over_a_source_for_ten_minutes_after_three_failures_in_a_row() {
     let (directory, environment) = host();
     install(&directory, "first");
     install(&directory, "second");
@@ -144,7 +144,7 @@ fn auto_leaves_one_that_fails_three_times_in_a_row_and_comes_back_after_ten_minu
         assert_eq!(name(&mut choice, start), "first");
         assert!(!choice.failed(&failure(), start));
         if gather == 1 {
-            // A gather that succeeds starts the count again.
+            // A successful gather resets the count.
             choice.succeeded();
         }
     }
@@ -155,7 +155,7 @@ fn auto_leaves_one_that_fails_three_times_in_a_row_and_comes_back_after_ten_minu
     assert_eq!(name(&mut choice, start + Duration::from_secs(599)), "second");
     let later = start + PASSED_OVER;
     assert_eq!(name(&mut choice, later), "first", "it is tried again");
-    // One failure is enough to show that nothing has changed.
+    // After a retry, one failure is enough.
     assert!(!choice.failed(&failure(), later));
     assert_eq!(name(&mut choice, later), "second");
     let later = later + PASSED_OVER;
@@ -166,7 +166,7 @@ fn auto_leaves_one_that_fails_three_times_in_a_row_and_comes_back_after_ten_minu
 }
 
 #[test]
-fn auto_stays_with_a_failing_source_where_there_is_no_other() {
+fn auto_keeps_a_failing_source_if_there_is_no_other() {
     let (directory, environment) = host();
     install(&directory, "first");
     let now = Instant::now();
@@ -178,7 +178,7 @@ fn auto_stays_with_a_failing_source_where_there_is_no_other() {
 }
 
 #[test]
-fn auto_passes_over_one_that_is_unavailable_though_its_probe_says_otherwise() {
+fn auto_passes_over_an_unavailable_source_whose_probe_succeeds() {
     let (directory, environment) = host();
     install(&directory, "first");
     install(&directory, "second");
@@ -192,7 +192,7 @@ fn auto_passes_over_one_that_is_unavailable_though_its_probe_says_otherwise() {
 }
 
 #[test]
-fn where_none_works_every_reason_is_told() {
+fn the_error_without_a_working_source_has_every_reason() {
     let (directory, environment) = host();
     install(&directory, "third");
     let now = Instant::now();
@@ -206,7 +206,7 @@ fn where_none_works_every_reason_is_told() {
 }
 
 #[test]
-fn a_named_source_is_never_replaced_and_heals() {
+fn a_named_source_is_never_replaced_and_may_work_again() {
     let (directory, environment) = host();
     let now = Instant::now();
     let mut choice = choice("first", &environment);

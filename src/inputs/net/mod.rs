@@ -1,73 +1,67 @@
-//! `inputs.net`: one metric an interface, and one with the system's protocol statistics.
+//! `inputs.net`: a metric per interface, and one with the system's protocol statistics.
 
 pub mod counters;
+pub mod dev;
+mod extra;
+mod kinds;
+mod lines;
+#[cfg(target_os = "linux")]
+mod netlink;
 pub mod netstat;
-pub mod procfs;
-pub mod source;
+mod options;
+#[cfg(target_os = "linux")]
+mod procfs;
+pub mod protocols;
+mod source;
 pub(crate) mod sources;
-pub mod sysfs;
-pub mod system;
+#[cfg(target_os = "linux")]
+mod sysfs;
+mod system;
 
 use std::time::{Duration, Instant};
-
-use serde::Deserialize;
 
 use super::choice::{Choice, SourceOptions};
 use super::environment::{Context, Environment};
 use super::input::{Input, Part};
 use super::source::{Cause, Diagnostic, SourceError};
 use crate::accumulator::Accumulator;
-use crate::config::duration::GoDuration;
-use crate::config::{ConfigError, OptionError, Section, Strings};
-use crate::filter::glob::Globs;
+use crate::config::{ConfigError, Section};
 use crate::host::Network;
 use crate::logger::Level;
 use crate::metric::{Metric, Value};
 use crate::output::OutputError;
-use crate::platform::Platform;
-use crate::quote::shorten;
-use counters::{COUNTERS, Interface};
-use source::{Capabilities, Query, Row, Source};
+use lines::Lines;
+pub(super) use options::Options;
+use options::Settings;
+use protocols::{ProtocolCounters, ProtocolFile};
+use source::{Capabilities, Source};
 use sources::SOURCES;
-use sysfs::ClassNet;
-use system::{Status, System};
 
-/// The options as they stand in the file.
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Options {
-    interfaces: Strings,
-    ignore_protocol_stats: bool,
-    source: String,
-    netstat_platform: Option<String>,
-    timeout: GoDuration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            interfaces: Strings::default(),
-            ignore_protocol_stats: false,
-            source: String::from("auto"),
-            netstat_platform: None,
-            timeout: GoDuration(Duration::from_secs(1)),
-        }
-    }
-}
+/// Why a source is passed over that does not read below `HOST_PROC`.
+const OTHER_NETWORK: &str = "does not see the network of HOST_PROC";
 
 /// The input.
 struct Net {
     environment: Environment,
-    /// `None`: every interface that is up and no loopback.
-    interfaces: Option<Globs>,
-    /// The same as it stands in the configuration.
-    patterns: Vec<String>,
-    protocols: bool,
+    lines: Lines,
+    /// The files with protocol statistics.
+    protocols: Vec<ProtocolFile>,
     timeout: Duration,
     choice: Choice<dyn Source, Capabilities>,
-    /// Whether netstat is a replay: of another system than this one.
-    replay: bool,
-    system: System,
+    /// The source in use, or the last one.
+    last: Option<(&'static str, Capabilities)>,
+    /// The source that was last said to be read.
+    announced: Option<&'static str>,
+    /// What is gathered, for a reader.
+    what: String,
+    internal: Option<Internal>,
+}
+
+/// What the plugin writes of its own work.
+struct Internal {
+    alias: String,
+    /// How much has failed since the start.
+    errors: u64,
 }
 
 /// Makes the input from its section.
@@ -75,103 +69,108 @@ struct Net {
 /// # Errors
 /// When an option's value is not allowed.
 pub fn new(section: &Section<'_>, environment: &Environment) -> Result<Box<dyn Input>, ConfigError> {
-    let options: Options = section.options()?;
-    let fault = |key: &str, message| section.error(&OptionError { key: key.to_owned(), message });
-    let interfaces =
-        Globs::compile(&options.interfaces.0, "").map_err(|error| fault("interfaces", error.to_string()))?;
-    let platform = options.netstat_platform.as_deref();
-    let SourceOptions { named, timeout, platform } =
-        SourceOptions::new(SOURCES, &options.source, options.timeout, platform)
-            .map_err(|error| section.error(&error))?;
+    let settings = Settings::of_section(section)?;
+    let SourceOptions { named, timeout, platform } = settings.source;
     let context = Context { environment: environment.clone(), platform };
+    let needs_kinds = settings.kinds.is_some();
+    let lacks = move |capabilities: Capabilities, context: &Context| {
+        if !capabilities.other_network && context.environment.host.network() == Network::Other {
+            return Some(String::from(OTHER_NETWORK));
+        }
+        (needs_kinds && !capabilities.kinds)
+            .then(|| String::from("does not know the kind of an interface (option kinds)"))
+    };
+    let internal = settings.internal.then(|| Internal { alias: section.global.alias.clone(), errors: 0 });
     Ok(Box::new(Net {
         environment: environment.clone(),
-        interfaces,
-        patterns: options.interfaces.0,
-        protocols: !options.ignore_protocol_stats,
+        lines: Lines::new(settings.interfaces, settings.kinds, settings.fields, settings.tags),
+        protocols: settings.protocols,
         timeout,
-        replay: platform != Platform::current(),
         choice: Choice::new(SOURCES.iter().collect(), named, Box::new(lacks), context),
-        system: System::default(),
+        last: named.map(|named| (named.name, named.capabilities)),
+        announced: None,
+        what: settings.what,
+        internal,
     }))
-}
-
-/// What `auto` needs and a source cannot do.
-fn lacks(capabilities: Capabilities, context: &Context) -> Option<String> {
-    let foreign = !capabilities.other_network && context.environment.host.network() == Network::Other;
-    foreign.then(|| String::from("does not see the network of HOST_PROC"))
 }
 
 impl Input for Net {
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), OutputError> {
-        let host = &self.environment.host;
-        let now = Instant::now();
-        let chosen = match self.choice.source(now) {
-            Ok(chosen) => chosen,
-            Err(error) => {
-                accumulator.error(&error.to_string());
-                return Ok(());
-            }
-        };
-        let sysfs = chosen.registration.capabilities.sysfs;
-        let without_system = if sysfs { Wanted::UpInSysfs } else { Wanted::UpInTable };
-        let elsewhere = if sysfs { host.network() == Network::Other } else { self.replay };
-        let wanted = match &self.interfaces {
-            Some(globs) => Wanted::Named(globs),
-            None if elsewhere => without_system,
-            None => match self.system.refresh(&self.environment, now) {
-                Ok(()) => Wanted::Up,
-                Err(error) => {
-                    accumulator.remark(Level::Warn, "interfaces of the system", &error);
-                    without_system
-                }
-            },
-        };
-        let class_net = if sysfs { ClassNet::open(&host.class_net()) } else { ClassNet::unknown() };
-        let mut gather = Gather {
-            accumulator,
-            own: host.is_own() && matches!(wanted, Wanted::Up),
-            wanted,
-            system: &self.system,
-            class_net,
-        };
-        let query = Query { protocols: self.protocols, deadline: now + self.timeout };
-        let outcome = chosen.source.read(&query, &mut |row| match row {
-            Row::Interface(interface) => gather.interface(interface),
-            Row::Protocols(counters) => gather.protocols(counters),
-        });
-        match outcome {
-            Ok(diagnostics) => self.report(diagnostics, accumulator),
-            Err(error) => {
-                self.choice.failed(&error, now);
-                accumulator.error(&error.to_string());
-            }
-        }
+        let start = Instant::now();
+        let interfaces = self.interfaces(start, accumulator);
+        self.protocols(accumulator);
+        self.internal(start, interfaces, accumulator);
         Ok(())
     }
 
     fn describe(&self) -> Vec<Part> {
         let chosen = self.choice.would_choose();
         let source = chosen.map(|chosen| chosen.name).map_err(|error| error.to_string());
-        vec![Part { source, what: self.what() }]
+        vec![Part { source, what: self.what.clone() }]
     }
 }
 
 impl Net {
-    fn what(&self) -> String {
-        let interfaces = match &self.patterns[..] {
-            [] => String::from("that are up and not loopback"),
-            patterns => shorten(&patterns.join(", ")),
-        };
-        let protocols = if self.protocols && cfg!(target_os = "linux") { ", interface=all" } else { "" };
-        format!("interfaces {interfaces}{protocols}")
+    /// Writes the interfaces; how many. Where the source turns out not to work here, the next one is read at once.
+    fn interfaces(&mut self, start: Instant, accumulator: &mut Accumulator<'_>) -> u64 {
+        let mut attempts = SOURCES.len();
+        loop {
+            let mark = accumulator.mark();
+            let mut count = 0;
+            let outcome = self.read(start, &mut count, accumulator);
+            attempts -= 1;
+            match outcome {
+                Ok(diagnostics) => {
+                    self.report(diagnostics, accumulator);
+                    return count;
+                }
+                Err(error) => {
+                    let again = self.choice.failed(&error, Instant::now());
+                    if !again || attempts == 0 {
+                        self.error(&error.to_string(), accumulator);
+                        return count;
+                    }
+                    accumulator.rollback(mark);
+                }
+            }
+        }
+    }
+
+    fn read(
+        &mut self,
+        start: Instant,
+        count: &mut u64,
+        accumulator: &mut Accumulator<'_>,
+    ) -> Result<Vec<Diagnostic>, SourceError> {
+        let chosen = self.choice.source(start)?;
+        let name = chosen.registration.name;
+        self.last = Some((name, chosen.registration.capabilities));
+        if let Some(mut instead_of) = chosen.instead_of.take() {
+            // That HOST_PROC leaves but one source is no news.
+            instead_of.retain(|why| !why.ends_with(OTHER_NETWORK));
+            let is_news = self.announced.map_or(!instead_of.is_empty(), |announced| announced != name);
+            if is_news {
+                let why = if instead_of.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", instead_of.join("; "))
+                };
+                accumulator.say(Level::Info, &format!("interfaces are read from source {name}{why}"));
+                self.announced = Some(name);
+            }
+        }
+        let query = self.lines.query(start + self.timeout);
+        let lines = &mut self.lines;
+        chosen.source.read(&query, &mut |interface| {
+            *count += u64::from(lines.write(interface, &mut |metric| accumulator.add(metric)));
+        })
     }
 
     fn report(&mut self, diagnostics: Vec<Diagnostic>, accumulator: &mut Accumulator<'_>) {
         let mut failed = false;
         for Diagnostic { level, key, text } in diagnostics {
             if level == Level::Error {
-                accumulator.error(&text);
+                self.error(&text, accumulator);
                 failed = true;
             } else {
                 accumulator.remark(level, key, &text);
@@ -184,70 +183,41 @@ impl Net {
             self.choice.succeeded();
         }
     }
-}
 
-/// Which interfaces are written.
-enum Wanted<'a> {
-    /// Those that match, whatever their status.
-    Named(&'a Globs),
-    /// Those that the system says are up and no loopback.
-    Up,
-    /// Those that `HOST_SYS` says are, or does not know.
-    UpInSysfs,
-    /// Those that the source's own table says are.
-    UpInTable,
-}
-
-/// One gather: turns interfaces into metrics.
-struct Gather<'a, 'b> {
-    accumulator: &'a mut Accumulator<'b>,
-    wanted: Wanted<'a>,
-    system: &'a System,
-    class_net: ClassNet,
-    /// Whether what is known of the system's interfaces goes for what `class_net` says, too.
-    own: bool,
-}
-
-impl Gather<'_, '_> {
-    fn is_wanted(&self, interface: &Interface<'_>) -> bool {
-        let up = |status: Status| status.up && !status.loopback;
-        match &self.wanted {
-            Wanted::Named(globs) => globs.matches(&String::from_utf8_lossy(interface.name)),
-            // One that the system no longer lists has vanished since.
-            Wanted::Up => self.system.get(interface.name).is_some_and(|known| up(known.status)),
-            Wanted::UpInSysfs => self.class_net.flags(interface.name).map(Status::of_flags).is_none_or(up),
-            Wanted::UpInTable => interface.up != Some(false) && !netstat::is_loopback(interface.name),
+    fn error(&mut self, text: &str, accumulator: &mut Accumulator<'_>) {
+        accumulator.error(text);
+        if let Some(internal) = &mut self.internal {
+            internal.errors += 1;
         }
     }
 
-    fn speed(&self, interface: &[u8]) -> i64 {
-        let read = || self.class_net.speed(interface);
-        match self.system.get(interface).filter(|_| self.own) {
-            Some(known) => known.speed(read),
-            None => read(),
-        }
-    }
-
-    fn interface(&mut self, interface: &Interface<'_>) {
-        if !self.is_wanted(interface) {
+    /// Writes the protocol statistics, where the system that is asked has such files.
+    fn protocols(&self, accumulator: &mut Accumulator<'_>) {
+        let has_files = self.last.map_or(cfg!(target_os = "linux"), |(_, can)| can.protocols);
+        if self.protocols.is_empty() || !has_files {
             return;
         }
-        let mut fields = [("", Value::Signed(0)); COUNTERS.len() + 1];
-        let known = COUNTERS.iter().zip(interface.counters);
-        let known = known.filter_map(|(name, counter)| Some((*name, Value::Unsigned(counter?))));
-        let speed = Value::Signed(self.speed(interface.name));
-        let mut used = 0;
-        for (place, field) in fields.iter_mut().zip(known.chain([("speed", speed)])) {
-            *place = field;
-            used += 1;
+        let directory = self.environment.host.net_dir();
+        let (all, diagnostics) = ProtocolCounters::read(&directory, &self.protocols);
+        for Diagnostic { level, key, text } in diagnostics {
+            accumulator.remark(level, key, &text);
         }
-        let tags = [("interface", interface.name)];
-        self.accumulator.add(&Metric { name: "net", tags: &tags, fields: &fields[..used] });
+        let fields: Vec<_> =
+            all.counters().iter().map(|(name, value)| (name.as_str(), Value::Signed(*value))).collect();
+        accumulator.add(&Metric { name: "net", tags: &[("interface", b"all")], fields: &fields });
     }
 
-    fn protocols(&mut self, counters: &[(String, i64)]) {
-        let fields: Vec<_> =
-            counters.iter().map(|(name, value)| (name.as_str(), Value::Signed(*value))).collect();
-        self.accumulator.add(&Metric { name: "net", tags: &[("interface", b"all")], fields: &fields });
+    /// Writes what the plugin knows of its own work.
+    fn internal(&self, start: Instant, interfaces: u64, accumulator: &mut Accumulator<'_>) {
+        let Some(internal) = &self.internal else { return };
+        let time = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let mut fields = vec![
+            ("interfaces", Value::Unsigned(interfaces)),
+            ("gather_time_ns", Value::Unsigned(time)),
+            ("errors", Value::Unsigned(internal.errors)),
+        ];
+        fields.extend(self.last.map(|(name, _)| ("source", Value::Text(name.as_bytes()))));
+        let tags = [("alias", internal.alias.as_bytes())];
+        accumulator.add(&Metric { name: "internal_net", tags: &tags, fields: &fields });
     }
 }

@@ -8,12 +8,14 @@
 //! for both ways (those of the output) or none. NetBSD up to 10 prints 0 for output drops when it reads them through
 //! sysctl, which cannot be told from none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::time::Instant;
 
-use super::counters::{Counters, Interface};
-use super::source::{Capabilities, Query, Row as SourceRow, Source};
+use super::counters::Counters;
+use super::extra::{ExtraField, ExtraTag};
+use super::source::{Capabilities, Extra, Interface, Query, Source, Status};
+use super::system;
 use crate::command::find_program;
 use crate::inputs::environment::Environment;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
@@ -28,7 +30,8 @@ pub mod table;
 use table::{Links, Row, Table};
 
 /// What netstat can tell.
-pub(super) const CAPABILITIES: Capabilities = Capabilities { sysfs: false, other_network: false };
+pub(super) const CAPABILITIES: Capabilities =
+    Capabilities { kinds: false, protocols: false, other_network: false };
 
 /// The most that one run may print, in bytes: some 100,000 interfaces.
 const LIMIT: u64 = 16 * 1024 * 1024;
@@ -52,8 +55,8 @@ struct Found {
 
 impl Gathered {
     /// The interfaces, in the order of their names.
-    pub fn interfaces(&self) -> impl Iterator<Item = Interface<'_>> {
-        self.interfaces.iter().map(|(name, &Found { counters, up })| Interface { name, counters, up })
+    fn interfaces(&self) -> impl Iterator<Item = (&[u8], &Found)> {
+        self.interfaces.iter().map(|(name, found)| (name.as_slice(), found))
     }
 
     /// Adds an interface of one run to what other runs said of it. What is known first stays.
@@ -87,7 +90,7 @@ impl Source for Netstat {
     fn read(
         &mut self,
         query: &Query,
-        each: &mut dyn FnMut(SourceRow<'_>),
+        each: &mut dyn FnMut(&dyn Interface),
     ) -> Result<Vec<Diagnostic>, SourceError> {
         let Self { platform, program: netstat, ifconfig } = self;
         let gathered = gather(*platform, &mut |name, args, each| {
@@ -102,14 +105,60 @@ impl Source for Netstat {
                 last: Instant::now() >= query.deadline,
             })
         });
-        gathered.interfaces().for_each(|interface| each(SourceRow::Interface(&interface)));
         let error = |text: &String| Diagnostic { level: Level::Error, key: "netstat", text: text.clone() };
         let mut diagnostics: Vec<Diagnostic> = gathered.errors.iter().map(error).collect();
+        // The output of another system says nothing of this one's interfaces.
+        let ask_system = query.only_up && Some(*platform) == Platform::current();
+        let statuses = if ask_system { system::statuses().map(Some) } else { Ok(None) };
+        let statuses = statuses.unwrap_or_else(|text| {
+            diagnostics.push(Diagnostic { level: Level::Warn, key: "interfaces of the system", text });
+            None
+        });
+        for (name, found) in gathered.interfaces() {
+            each(&NetstatInterface { name, found, statuses: statuses.as_ref() });
+        }
         if gathered.skipped > 0 {
             let text = format!("netstat: skipped {} malformed rows", gathered.skipped);
             diagnostics.push(Diagnostic { level: Level::Warn, key: "netstat rows", text });
         }
         Ok(diagnostics)
+    }
+}
+
+/// An interface, and what the system says of all where it was asked.
+struct NetstatInterface<'a> {
+    name: &'a [u8],
+    found: &'a Found,
+    statuses: Option<&'a HashMap<Vec<u8>, Status>>,
+}
+
+impl Interface for NetstatInterface<'_> {
+    fn name(&self) -> &[u8] {
+        self.name
+    }
+
+    fn counters(&self) -> Counters {
+        self.found.counters
+    }
+
+    fn status(&self) -> Option<Status> {
+        Some(match self.statuses {
+            // One that the system no longer lists has vanished since.
+            Some(statuses) => statuses.get(self.name).copied().unwrap_or(Status::GONE),
+            None => Status { up: self.found.up != Some(false), loopback: is_loopback(self.name) },
+        })
+    }
+
+    fn speed(&self) -> i64 {
+        -1
+    }
+
+    fn field(&self, _: ExtraField) -> Option<Extra> {
+        None
+    }
+
+    fn tag(&self, _: ExtraTag) -> Vec<u8> {
+        Vec::new()
     }
 }
 

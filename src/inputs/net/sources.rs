@@ -1,9 +1,9 @@
 //! The registry of sources. A new one is its own file and one entry here.
 
 use super::netstat;
-#[cfg(target_os = "linux")]
-use super::procfs;
 use super::source::{Capabilities, Source};
+#[cfg(target_os = "linux")]
+use super::{netlink, procfs};
 use crate::inputs::choice::Registration;
 use crate::inputs::source::Cause;
 
@@ -11,10 +11,17 @@ use crate::inputs::source::Cause;
 pub(crate) const SOURCES: &[Registration<dyn Source, Capabilities>] = &[
     #[cfg(target_os = "linux")]
     Registration {
+        name: "netlink",
+        capabilities: netlink::CAPABILITIES,
+        probe: |context| netlink::probe(&context.environment),
+        open: |context| Ok(Box::new(netlink::Netlink::new(context.environment.clone()))),
+    },
+    #[cfg(target_os = "linux")]
+    Registration {
         name: "procfs",
         capabilities: procfs::CAPABILITIES,
         probe: |context| procfs::probe(&context.environment.host),
-        open: |context| Ok(Box::new(procfs::Procfs::new(context.environment.host.clone()))),
+        open: |context| Ok(Box::new(procfs::Procfs::new(context.environment.clone()))),
     },
     Registration {
         name: "netstat",

@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 
-use crate::netlink::destroy::Destroyed;
+use super::netlink::question::{AF_INET, AF_INET6};
+use super::netlink::rows::Rows;
+use super::socket::{Protocol, Socket, TcpInfo};
+use crate::netlink::destroy::{Destroyed, Drained, Waiter};
 use crate::netlink::message::Attributes;
 
 /// The most that is kept between two gathers, in bytes: some 280,000 sockets with the counters of the contract.
@@ -32,8 +35,8 @@ const STACK: usize = 128 * 1024;
 
 /// The subscription of a section.
 #[derive(Debug)]
-pub(super) struct Closed {
-    shared: Arc<Mutex<Shared>>,
+pub(super) struct Closed<Q: Queue = Destroyed> {
+    shared: Arc<Mutex<Shared<Q>>>,
 }
 
 /// What was collected since it was last taken.
@@ -41,17 +44,65 @@ pub(super) struct Closed {
 pub(super) struct Batch {
     /// Payloads, each behind its length in two bytes.
     payloads: Vec<u8>,
-    /// Sockets that were lost since the subscription: the queue was full, or there was no memory for them.
+    /// Sockets that were lost because the queue was full, a total.
     pub(super) lost: u64,
+    /// Those for which there was no memory here, or whose messages were malformed, a total.
+    pub(super) dropped: u64,
+    /// Why the subscription broke, where it did since the last time.
+    pub(super) broken: Option<Errno>,
     /// CPU time of the thread since it began, in nanoseconds.
     pub(super) cpu_ns: u64,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    payloads: Vec<u8>,
-    lost: u64,
-    cpu_ns: u64,
+/// What the kernel's messages come through; the tests put queues of their own in its place.
+pub(super) trait Queue: Send + 'static {
+    /// Waits for messages, while others take them.
+    type Waiter: Send;
+    /// What waits for its messages.
+    fn waiter(&self) -> Result<Self::Waiter, Errno>;
+    /// Waits until there is a message, or `timeout` has passed.
+    fn wait(waiter: &Self::Waiter, timeout: Duration) -> Result<(), Errno>;
+    /// How many messages it holds at least.
+    fn room(&self) -> usize;
+    /// Hands the payloads of what is queued to `each`, but of no more than some thousands.
+    fn drain(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<Drained, Errno>;
+    /// How many messages it had no room for so far, in 32 bits.
+    fn lost(&self) -> Result<u32, Errno>;
+}
+
+impl Queue for Destroyed {
+    type Waiter = Waiter;
+
+    fn waiter(&self) -> Result<Waiter, Errno> {
+        Self::waiter(self)
+    }
+
+    fn wait(waiter: &Waiter, timeout: Duration) -> Result<(), Errno> {
+        waiter.wait(timeout)
+    }
+
+    fn room(&self) -> usize {
+        Self::room(self)
+    }
+
+    fn drain(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<Drained, Errno> {
+        Self::drain(self, each)
+    }
+
+    fn lost(&self) -> Result<u32, Errno> {
+        Self::lost(self)
+    }
+}
+
+/// What the thread and the gathers have in common.
+#[derive(Debug)]
+struct Shared<Q> {
+    queue: Q,
+    /// Of `tcp_info` so many bytes are kept.
+    info: usize,
+    batch: Batch,
+    /// What the queue last said of losses.
+    lost: u32,
     ended: bool,
 }
 
@@ -61,26 +112,40 @@ impl Closed {
     /// # Errors
     /// Where the kernel refuses the subscription, or the system gives no thread.
     pub(super) fn start(info: usize) -> Result<Self, Errno> {
-        let destroyed = Destroyed::subscribe()?;
-        destroyed.lost()?;
-        let shared = Arc::new(Mutex::new(Shared::default()));
-        let collector = Collector { shared: Arc::clone(&shared), info, lost_before: 0 };
-        let thread = Builder::new().name(String::from("closed")).stack_size(STACK);
-        thread
-            .spawn(move || collector.run(destroyed))
-            .map_err(|error| error.raw_os_error().map_or(Errno::EAGAIN, Errno::from_raw))?;
-        Ok(Self { shared })
-    }
-
-    /// Takes what was collected.
-    pub(super) fn take(&self) -> Batch {
-        let mut shared = lock(&self.shared);
-        let payloads = std::mem::take(&mut shared.payloads);
-        Batch { payloads, lost: shared.lost, cpu_ns: shared.cpu_ns }
+        Self::with_queue(info, Destroyed::subscribe, RETRY)
     }
 }
 
-impl Drop for Closed {
+impl<Q: Queue> Closed<Q> {
+    fn with_queue(
+        info: usize,
+        subscribe: impl Fn() -> Result<Q, Errno> + Send + 'static,
+        retry: Duration,
+    ) -> Result<Self, Errno> {
+        let queue = subscribe()?;
+        queue.lost()?;
+        let waiter = queue.waiter()?;
+        let shared =
+            Arc::new(Mutex::new(Shared { queue, info, batch: Batch::default(), lost: 0, ended: false }));
+        let closed = Self { shared: Arc::clone(&shared) };
+        let thread = Builder::new().name(String::from("closed")).stack_size(STACK);
+        thread
+            .spawn(move || run(&shared, waiter, &subscribe, retry))
+            .map_err(|error| error.raw_os_error().map_or(Errno::EAGAIN, Errno::from_raw))?;
+        Ok(closed)
+    }
+
+    /// Takes what was collected, and what is queued now.
+    pub(super) fn take(&self) -> Batch {
+        let mut shared = lock(&self.shared);
+        // An error comes up in the thread, too. No host is so busy that this does not end.
+        while shared.drain().is_ok_and(|messages| messages > 0) {}
+        let Batch { lost, dropped, cpu_ns, .. } = shared.batch;
+        std::mem::replace(&mut shared.batch, Batch { lost, dropped, cpu_ns, ..Batch::default() })
+    }
+}
+
+impl<Q: Queue> Drop for Closed<Q> {
     fn drop(&mut self) {
         lock(&self.shared).ended = true;
     }
@@ -100,72 +165,82 @@ impl Batch {
 }
 
 /// The state is sound after every step, so a panic elsewhere does not spoil it.
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+fn lock<Q>(shared: &Mutex<Shared<Q>>) -> MutexGuard<'_, Shared<Q>> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Collector {
-    shared: Arc<Mutex<Shared>>,
-    info: usize,
-    /// Lost in subscriptions that are over.
-    lost_before: u64,
+/// Collects until the section is gone. Where the subscription breaks, it subscribes again: at once, and then from time to
+/// time.
+fn run<Q: Queue>(
+    shared: &Mutex<Shared<Q>>,
+    mut waiter: Q::Waiter,
+    subscribe: &impl Fn() -> Result<Q, Errno>,
+    retry: Duration,
+) {
+    loop {
+        let broken = match collect(shared, &waiter) {
+            Ok(()) if lock(shared).ended => return,
+            Ok(()) => continue,
+            Err(errno) => errno,
+        };
+        lock(shared).batch.broken = Some(broken);
+        waiter = loop {
+            let again = subscribe().and_then(|queue| Ok((queue.waiter()?, queue)));
+            let mut shared = lock(shared);
+            if shared.ended {
+                return;
+            }
+            if let Ok((waiter, queue)) = again {
+                (shared.queue, shared.lost) = (queue, 0);
+                break waiter;
+            }
+            drop(shared);
+            std::thread::sleep(retry);
+        };
+    }
 }
 
-impl Collector {
-    /// Collects until the section is gone. Where the subscription breaks, it subscribes again.
-    fn run(mut self, mut destroyed: Destroyed) {
-        while !lock(&self.shared).ended {
-            if self.collect(&mut destroyed).is_ok() {
-                continue;
-            }
-            self.lost_before += destroyed.lost().map_or(0, u64::from);
-            loop {
-                std::thread::sleep(RETRY);
-                if lock(&self.shared).ended {
-                    return;
-                }
-                if let Ok(again) = Destroyed::subscribe() {
-                    destroyed = again;
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Takes messages as they come, in batches: after each it pauses, so that a burst costs few changes of context, but
-    /// never for so long that the queue could fill.
-    fn collect(&mut self, destroyed: &mut Destroyed) -> Result<(), Errno> {
-        destroyed.wait(IDLE)?;
-        let mut last = Instant::now();
-        loop {
-            let messages = self.drain(destroyed)?;
-            if messages == 0 {
-                return Ok(());
-            }
-            let since = last.elapsed();
-            std::thread::sleep(pause(destroyed.room(), messages, since));
-            last += since;
-        }
-    }
-
-    /// Takes what is queued; how many messages that were.
-    fn drain(&mut self, destroyed: &mut Destroyed) -> Result<u64, Errno> {
-        let mut batch = Vec::new();
-        let drained = destroyed.drain(&mut |payload| keep(payload, self.info, &mut batch))?;
-        let lost = u64::from(destroyed.lost()?);
+/// Takes messages as they come, in batches: after each it pauses, so that a burst costs few changes of context, but never for
+/// so long that the queue could fill.
+fn collect<Q: Queue>(shared: &Mutex<Shared<Q>>, waiter: &Q::Waiter) -> Result<(), Errno> {
+    Q::wait(waiter, IDLE)?;
+    let mut last = Instant::now();
+    loop {
+        let mut guard = lock(shared);
+        let messages = guard.drain()?;
         let cpu = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
-        let mut shared = lock(&self.shared);
-        if shared.payloads.len() + batch.len() > MOST {
-            self.lost_before += drained.messages;
-        } else if shared.payloads.is_empty() {
-            shared.payloads = batch;
-        } else {
-            shared.payloads.extend_from_slice(&batch);
+        guard.batch.cpu_ns = u64::try_from(Duration::from(cpu).as_nanos()).unwrap_or(u64::MAX);
+        if messages == 0 || guard.ended {
+            return Ok(());
         }
-        self.lost_before += drained.malformed;
-        shared.lost = self.lost_before + lost;
-        shared.cpu_ns = u64::try_from(Duration::from(cpu).as_nanos()).unwrap_or(u64::MAX);
-        Ok(drained.messages)
+        let room = guard.queue.room();
+        drop(guard);
+        let since = last.elapsed();
+        last = Instant::now();
+        std::thread::sleep(pause(room, messages, since));
+    }
+}
+
+impl<Q: Queue> Shared<Q> {
+    /// Takes what is queued; how many messages that were.
+    fn drain(&mut self) -> Result<u64, Errno> {
+        let Self { queue, info, batch, .. } = self;
+        let Batch { payloads, dropped, .. } = batch;
+        let outcome = queue.drain(&mut |payload| {
+            if payloads.len() < MOST {
+                keep(payload, *info, payloads);
+            } else {
+                *dropped += 1;
+            }
+        });
+        // Also where the queue broke: what came before that is good.
+        let lost = self.queue.lost();
+        if let Ok(lost) = lost {
+            self.batch.lost += u64::from(lost.wrapping_sub(std::mem::replace(&mut self.lost, lost)));
+        }
+        let drained = outcome?;
+        self.batch.dropped += drained.malformed;
+        lost.map(|_| drained.messages + drained.malformed)
     }
 }
 
@@ -198,58 +273,26 @@ fn push(parts: &[&[u8]], kept: &mut Vec<u8>) {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::net::{TcpListener, TcpStream};
+/// The connection in a payload; `None` where that is malformed, or lacks the counters.
+pub(super) fn connection(payload: &[u8]) -> Option<Socket<'_>> {
+    let family = if payload.first() == Some(&AF_INET6) { AF_INET6 } else { AF_INET };
+    Rows::default().parse(Protocol::Tcp, family, payload).filter(|socket| socket.tcp != TcpInfo::Unknown)
+}
 
-    use super::*;
-    use crate::inputs::socketstat::netlink::question::AF_INET;
-    use crate::inputs::socketstat::netlink::rows::Rows;
-    use crate::inputs::socketstat::socket::{Protocol, TcpInfo};
-
-    #[test]
-    fn a_closed_socket_is_kept_as_the_dump_would_tell_it() {
-        let closed = Closed::start(160).expect("the kernel takes subscriptions");
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let port = client.local_addr().unwrap().port();
-        drop((client, listener.accept().unwrap(), listener));
-        let limit = Instant::now() + Duration::from_secs(30);
-        loop {
-            let batch = closed.take();
-            let sockets = batch.payloads().filter_map(|payload| {
-                let socket = Rows::default().parse(Protocol::Tcp, AF_INET, payload)?;
-                Some((
-                    socket.local.port(),
-                    socket.cookie.is_some(),
-                    matches!(socket.tcp, TcpInfo::Raw(info) if info.len() == 160),
-                ))
-            });
-            if let Some(found) = sockets.into_iter().find(|(local, ..)| *local == Some(port)) {
-                assert_eq!(found, (Some(port), true, true));
-                break;
-            }
-            assert!(Instant::now() < limit, "the client's end was not told");
-            std::thread::sleep(Duration::from_millis(5));
+/// Hands the connection of a payload to `each`, as it is once it was kept with `info` bytes of `tcp_info`. False where the
+/// payload is malformed.
+pub fn parse(payload: &[u8], info: usize, each: &mut dyn FnMut(&Socket<'_>)) -> bool {
+    let mut batch = Batch::default();
+    keep(payload, info, &mut batch.payloads);
+    let mut whole = true;
+    for payload in batch.payloads() {
+        match connection(payload) {
+            Some(socket) => each(&socket),
+            None => whole = false,
         }
     }
-
-    #[test]
-    fn the_pause_ends_before_the_queue_is_full() {
-        let second = Duration::from_secs(1);
-        assert_eq!(pause(200, 15_000, second), second * 200 / 15_000 / PART);
-        assert_eq!(pause(200, 1, second), LONGEST_PAUSE);
-        assert_eq!(pause(200, 400, Duration::ZERO), Duration::ZERO);
-        assert_eq!(pause(usize::MAX, 0, second), LONGEST_PAUSE);
-    }
-
-    #[test]
-    fn malformed_payloads_are_left_to_the_parser() {
-        let mut kept = Vec::new();
-        keep(&[1; 10], 160, &mut kept);
-        keep(&[2; 73], 160, &mut kept);
-        let batch = Batch { payloads: kept, ..Batch::default() };
-        let lengths: Vec<usize> = batch.payloads().map(<[u8]>::len).collect();
-        assert_eq!(lengths, [10, 72]);
-    }
+    whole
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,8 @@ struct Kind {
     listening: PortSet,
     /// The owners of the sockets that listen.
     listeners: HashMap<u16, Owner>,
+    /// Connections of it that end are told of.
+    hears_closed: bool,
     /// In this gather there was a whole dump.
     dumped: bool,
     /// What its sockets moved before that dump is not counted.
@@ -153,6 +155,7 @@ impl Groups {
         if std::mem::take(&mut self.counts_closed) {
             self.growth.truncate(self.counters.len());
             self.table = Table::new(self.counters.len());
+            self.kinds.iter_mut().for_each(|kind| kind.totals.without_ends());
         }
     }
 
@@ -184,12 +187,9 @@ impl Dump<'_> {
         let Some(kind) = kinds.get_mut(self.kind) else { return };
         let protocol = kind.protocol;
         let id = identity(protocol, socket, secret);
-        let mut owner = owner_of(socket);
-        if *owned && let Some(first) = id.and_then(|id| kind.totals.owner(id)) {
-            owner = first;
-        }
+        let owner = if *owned { kind.owner(id, socket) } else { None };
         match id {
-            Some(id) if !kind.totals.row(id, &socket.tcp, owner, growth) => return,
+            Some(id) if !kind.totals.row(id, &socket.tcp, owner.unwrap_or_default(), growth) => return,
             Some(_) if protocol == Protocol::Tcp => {}
             // It is not known again, so it must not be counted, or it would be so at each gather.
             _ => growth.fill(0),
@@ -199,7 +199,7 @@ impl Dump<'_> {
         if *single {
             Keys::of_line(protocol, socket, key);
         } else {
-            let known = Known { listening: &kind.listening, owner: Some(owner), now: self.now };
+            let known = Known { listening: &kind.listening, owner, now: self.now };
             keys.of_socket(protocol, socket, &known, owners, key);
         }
         let place = self.place();
@@ -214,6 +214,21 @@ impl Dump<'_> {
         }
     }
 
+    /// Takes a connection in a state that is not selected: it is known from now on, and counts nothing.
+    pub(super) fn pass_over(&mut self, socket: &Socket<'_>) {
+        let Groups { kinds, growth, owned, .. } = &mut *self.groups;
+        let (Some(kind), Some(id)) = (kinds.get_mut(self.kind), socket.cookie) else { return };
+        let owner = if *owned { kind.owner(Some(id), socket) } else { None };
+        kind.totals.row(id, &socket.tcp, owner.unwrap_or_default(), growth);
+    }
+
+    /// Says whether connections that end are told of, as the source does.
+    pub(super) fn hears_closed(&mut self, hears: bool) {
+        if let Some(kind) = self.groups.kinds.get_mut(self.kind) {
+            kind.hears_closed = hears && kind.protocol == Protocol::Tcp;
+        }
+    }
+
     /// Takes a connection that has ended since the last gather, behind all sockets of the dump.
     pub(super) fn closed(&mut self, socket: &Socket<'_>) {
         let Groups { keys, kinds, growth, key, owners, owned, stats, counters, .. } = &mut *self.groups;
@@ -224,16 +239,16 @@ impl Dump<'_> {
             Ended::Unseen => None,
             Ended::Seen(owner) => Some(owner),
         };
-        let inbound = keys::is_inbound(kind.protocol, socket, &kind.listening) == Some(true);
-        let listener = socket.local.port().filter(|_| inbound).and_then(|port| kind.listeners.get(&port));
-        let owner = remembered.or(listener.copied());
-        if !kind.totals.is_first() {
-            stats.closed += 1;
-            if *owned && owner.is_none() {
-                // The first two counters: bytes acknowledged and received.
-                let bytes = growth.iter().take(2).fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
-                stats.unattributed_bytes = stats.unattributed_bytes.saturating_add(bytes);
-            }
+        if kind.totals.is_first() {
+            // It ended before the first gather, or during it.
+            return;
+        }
+        stats.closed += 1;
+        let owner = remembered.or_else(|| kind.listener(socket));
+        if *owned && owner.is_none() {
+            // The first two counters: bytes acknowledged and received.
+            let bytes = growth.iter().take(2).fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
+            stats.unattributed_bytes = stats.unattributed_bytes.saturating_add(bytes);
         }
         let known = Known { listening: &kind.listening, owner, now: self.now };
         keys.of_socket(kind.protocol, socket, &known, owners, key);
@@ -291,6 +306,27 @@ impl Drop for Dump<'_> {
             self.groups.table.clear(|group| group.kind == kind);
             self.groups.samples.truncate(self.samples);
         }
+    }
+}
+
+impl Kind {
+    /// The owner of a socket as it was first told. Of a connection that no process holds, before it is accepted or behind its
+    /// close, the kernel says that it is root's: whose the port is, it is.
+    fn owner(&mut self, id: Option<u64>, socket: &Socket<'_>) -> Option<Owner> {
+        let first = id.and_then(|id| self.totals.owner(id));
+        first.or_else(|| {
+            if self.protocol != Protocol::Tcp || socket.inode != Some(0) {
+                return Some(owner_of(socket));
+            }
+            let listener = self.listener(socket).unwrap_or_default();
+            let owner = Owner { uid: listener.uid, cgroup: socket.cgroup.or(listener.cgroup) };
+            Some(owner).filter(|owner| *owner != Owner::default())
+        })
+    }
+
+    /// The owner of the socket that listens on the local port.
+    fn listener(&self, socket: &Socket<'_>) -> Option<Owner> {
+        self.listeners.get(&socket.local.port()?).copied()
     }
 }
 

@@ -16,6 +16,12 @@ const FEWEST: usize = 16;
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Index {
+    /// An empty one with room for so many rows.
+    pub(super) fn with_room(rows: usize) -> Self {
+        let slots = (rows + rows / 2).next_power_of_two().max(FEWEST);
+        Self { slots: vec![0; slots], used: 0 }
+    }
+
     /// The place of the row with this hash that `is` the one.
     pub(super) fn find(&self, hash: u64, mut is: impl FnMut(usize) -> bool) -> Option<usize> {
         self.probe(hash).find_map(|slot| match self.slots.get(slot) {

@@ -1,4 +1,4 @@
-//! Names of network devices by index, as ss prints them.
+//! Looks up the names of network devices by index, as ss prints them.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -11,40 +11,39 @@ use nix::net::if_::if_indextoname;
 use crate::file;
 use crate::number::parse_decimal;
 
-/// More digits than an index has.
+/// How many bytes of `ifindex` are read: more than an index has digits.
 const LONGEST_INDEX: u64 = 32;
 
-/// Where names come from.
+/// Where the names come from.
 #[derive(Clone, Debug)]
 pub enum Names {
     /// The network namespace of this process.
     Own,
-    /// A directory with an entry for each device, with a file `ifindex` in it (`/sys/class/net`): for the tables of a
-    /// host that is not the namespace of this process.
+    /// A directory like `/sys/class/net`, where each device has a subdirectory with a file `ifindex`. For tables of another
+    /// network namespace.
     Directory(PathBuf),
 }
 
-/// Looks each index up once per dump.
+/// Looks up device names, each index once per dump.
 #[derive(Debug)]
-pub struct Interfaces {
+pub(crate) struct Interfaces {
     names: Names,
     known: BTreeMap<u32, Vec<u8>>,
 }
 
 impl Interfaces {
-    /// Looks up in `names`.
     #[must_use]
-    pub const fn new(names: Names) -> Self {
+    pub(crate) const fn new(names: Names) -> Self {
         Self { names, known: BTreeMap::new() }
     }
 
-    /// Forgets all: names change between dumps.
-    pub fn forget(&mut self) {
+    /// Clears the cache, since names may change between dumps.
+    pub(crate) fn forget(&mut self) {
         self.known.clear();
     }
 
-    /// The name of the device, or `if3` for index 3 where there is none (any more), as ss has it.
-    pub fn name(&mut self, index: u32) -> &[u8] {
+    /// The name of a device. Like ss, `if3` for index 3 if there is no such device.
+    pub(crate) fn name(&mut self, index: u32) -> &[u8] {
         if let Names::Directory(directory) = &self.names
             && self.known.is_empty()
         {
@@ -52,15 +51,14 @@ impl Interfaces {
         }
         self.known.entry(index).or_insert_with(|| {
             let own = matches!(self.names, Names::Own).then(|| if_indextoname(index));
-            // No name is no error here: a device may vanish between the socket's row and this look-up.
-            // nix 0.31 returns it as an empty name.
+            // A missing name is not an error: the device may be gone by now. nix 0.31 then returns an empty name.
             let name = own.and_then(Result::ok).map(CString::into_bytes).filter(|name| !name.is_empty());
             name.unwrap_or_else(|| format!("if{index}").into_bytes())
         })
     }
 }
 
-/// Every device of the directory. What cannot be read names no device, so its index is printed instead.
+/// Lists the devices of a directory. Unreadable ones are skipped, so that their index is printed instead.
 fn list(directory: &Path) -> BTreeMap<u32, Vec<u8>> {
     let pattern = format!("{}/*/ifindex", Pattern::escape(&directory.to_string_lossy()));
     let files = glob::glob(&pattern).into_iter().flatten().filter_map(Result::ok);
@@ -74,4 +72,34 @@ fn list(directory: &Path) -> BTreeMap<u32, Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn names_as_ss_does() {
+        let mut own = Interfaces::new(Names::Own);
+        let first = own.name(1).to_vec();
+        assert_eq!(if_indextoname(1).unwrap().into_bytes(), first);
+        assert_eq!(own.name(u32::MAX), b"if4294967295");
+        assert_eq!(own.name(1), first);
+    }
+
+    #[test]
+    fn reads_another_hosts_directory_and_forgets() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("bonding_masters"), "\n").unwrap();
+        for (name, index) in [("lo", "1\n"), ("br-1a2b", "17\n"), ("odd", "x\n")] {
+            fs::create_dir(root.path().join(name)).unwrap();
+            fs::write(root.path().join(name).join("ifindex"), index).unwrap();
+        }
+        let mut names = Interfaces::new(Names::Directory(root.path().to_path_buf()));
+        assert_eq!(names.name(17), b"br-1a2b");
+        assert_eq!(names.name(3), b"if3");
+        fs::rename(root.path().join("br-1a2b"), root.path().join("br0")).unwrap();
+        assert_eq!(names.name(17), b"br-1a2b");
+        names.forget();
+        assert_eq!(names.name(17), b"br0");
+    }
+}

@@ -25,7 +25,7 @@ pub(super) fn write(
     }
     if let (Some(groups), Some(events)) = (groups, events) {
         fields.push(("closed", Value::Unsigned(groups.closed)));
-        fields.push(("closed_lost", Value::Unsigned(events.lost)));
+        fields.push(("closed_lost", Value::Unsigned(events.lost())));
         fields.push(("events_time_ns", Value::Unsigned(events.cpu_ns)));
         fields.push(("unattributed_bytes", Value::Unsigned(groups.unattributed_bytes)));
     }

@@ -1,4 +1,4 @@
-//! A metric per socket, with what ss prints of it as tags and fields.
+//! Writes one metric per socket, with the tags and fields as ss prints them.
 
 use std::path::Path;
 use std::time::Instant;
@@ -11,12 +11,12 @@ use super::socket::{Protocol, Socket, TcpInfo};
 use crate::metric::{Metric, Value};
 use crate::quote::quote;
 
-/// The most fields that ss's printout makes.
+/// The maximum number of fields without `extra_fields`.
 const PRINTED: usize = 4 + CONTRACT.len();
-/// The most fields with the extra ones.
+/// The maximum number of fields with `extra_fields`.
 const ALL: usize = 4 + FIELDS.len() + 1;
 
-/// Makes metrics of sockets, in one reused buffer.
+/// Makes metrics from sockets, in one reused buffer.
 #[derive(Debug, Default)]
 pub struct Lines {
     text: Vec<u8>,
@@ -25,7 +25,7 @@ pub struct Lines {
     owners: Option<Owners>,
 }
 
-/// The option `extra_tags`: which owners of a socket are tags of its metric.
+/// The option `extra_tags`: the owners of a socket that become tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ExtraTags {
     user: bool,
@@ -34,10 +34,10 @@ pub(super) struct ExtraTags {
 }
 
 impl ExtraTags {
-    /// The tags that a list names.
+    /// Parses the option.
     ///
     /// # Errors
-    /// When a name is no tag.
+    /// When a tag is unknown.
     pub(super) fn of_option(names: &[String]) -> Result<Self, String> {
         let mut tags = Self::default();
         for name in names {
@@ -54,20 +54,19 @@ impl ExtraTags {
         Ok(tags)
     }
 
-    /// Whether there are none.
     pub(super) fn is_empty(self) -> bool {
         self == Self::default()
     }
 }
 
 impl Lines {
-    /// Lines with some fields and tags more than ss prints.
+    /// Makes metrics with extra fields and tags.
     pub(super) fn new(extra: ExtraFields, tags: ExtraTags, sys: &Path) -> Self {
         let owners = (!tags.is_empty()).then(|| Owners::new(sys));
         Self { text: Vec::new(), extra, tags, owners }
     }
 
-    /// Hands a socket's metric to `add`.
+    /// Passes a socket's metric to `add`.
     pub fn write(&mut self, protocol: Protocol, socket: &Socket<'_>, add: &mut dyn FnMut(&Metric<'_>)) {
         if self.extra.is_empty() {
             self.write_fields::<PRINTED>(protocol, socket, add);
@@ -76,7 +75,7 @@ impl Lines {
         }
     }
 
-    /// As [`Lines::write`], with at most so many fields.
+    /// Like [`Lines::write`], with at most `MOST` fields.
     fn write_fields<const MOST: usize>(
         &mut self,
         protocol: Protocol,
@@ -135,7 +134,7 @@ impl Lines {
     }
 }
 
-/// Appends the owners that are asked for: where the cgroup, the unit and the user end.
+/// Appends the selected owners. Returns the ends of cgroup, unit and user in `text`.
 fn push_owners(text: &mut Vec<u8>, tags: ExtraTags, socket: &Socket<'_>, owners: &mut Owners) -> [usize; 3] {
     let now = Instant::now();
     if tags.cgroup {
@@ -147,7 +146,9 @@ fn push_owners(text: &mut Vec<u8>, tags: ExtraTags, socket: &Socket<'_>, owners:
     }
     let unit = text.len();
     if tags.user {
-        text.extend_from_slice(owners.user(socket.uid, now).as_bytes());
+        // The kernel calls a connection that no process holds root's.
+        let uid = socket.uid.filter(|_| socket.inode != Some(0));
+        text.extend_from_slice(owners.user(uid, now).as_bytes());
     }
     [cgroup, unit, text.len()]
 }

@@ -1,7 +1,7 @@
 //! `inputs.socketstat`: a metric per socket, or per group of sockets.
 
 #[cfg(target_os = "linux")]
-mod closed;
+pub mod closed;
 mod events;
 mod extra;
 pub mod field;
@@ -103,17 +103,7 @@ impl Input for Socketstat {
             }
             groups_stats = Some(groups.stats());
         }
-        if let Some(text) = events.refused.take() {
-            accumulator.say(Level::Info, &text);
-        }
-        match std::mem::take(&mut events.newly_lost) {
-            0 => {}
-            lost => {
-                let text =
-                    format!("lost {lost} sockets that ended since the last gather: raise net.core.rmem_max");
-                accumulator.remark(Level::Warn, "lost sockets", &text);
-            }
-        }
+        events.report(accumulator);
         if let Some(alias) = internal {
             let events = groups_stats.filter(|groups| groups.counts_closed).map(|_| &*events);
             internal::write(alias, stats, groups_stats, events, began.elapsed(), &mut |metric| {

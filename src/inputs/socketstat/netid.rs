@@ -1,8 +1,8 @@
-//! ss's names for the kinds of unix and packet sockets.
+//! The names that ss prints for the types of unix and packet sockets.
 //!
 //! Source: `unix_netid_name` and `sock_state_print` in `misc/ss.c` of iproute2 6.1.
 
-/// The netid of a unix socket by its type: `SOCK_STREAM`, `SOCK_SEQPACKET`, and datagrams for all others.
+/// The netid of a unix socket of type `SOCK_STREAM`, `SOCK_SEQPACKET` or, for all others, datagrams.
 #[must_use]
 pub(super) const fn unix(kind: u16) -> &'static [u8] {
     match kind {
@@ -12,7 +12,7 @@ pub(super) const fn unix(kind: u16) -> &'static [u8] {
     }
 }
 
-/// The netid of a packet socket by its type: `SOCK_RAW`, and datagrams for all others.
+/// The netid of a packet socket of type `SOCK_RAW` or, for all others, datagrams.
 #[must_use]
 pub(super) const fn packet(kind: u16) -> &'static [u8] {
     match kind {

@@ -1,9 +1,9 @@
-//! Sockets from the kernel itself: `NETLINK_SOCK_DIAG`, as ss asks it, without a child and without privilege.
+//! The source `netlink`: asks the kernel through `NETLINK_SOCK_DIAG`, as ss does, without a child process or privileges.
 //!
-//! Rows are parsed in place, fields by their offset, so that a kernel with more or fewer of them does not matter.
+//! Messages are parsed in place. Fields are read by offset, so kernels with more or fewer of them work too.
 //!
-//! A kernel may have sockets of a protocol and lack the module that lists them (`raw_diag` often): ss then reads the
-//! table in `/proc/net`, and so does this source, through another one that it is given.
+//! A kernel may support a protocol but lack the module that lists its sockets (often `raw_diag`). Like ss, this source
+//! then reads the table in `/proc/net`, through its fallback source.
 //!
 //! Sources: `sock_diag`(7), netlink(7), and `misc/ss.c` of iproute2 6.1 for what ss asks and prints.
 
@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 
-use self::question::{families, request};
+use self::question::{AF_INET, AF_INET6, families, request, request_for_tcp};
 use self::rows::Rows;
 use super::interfaces::{Interfaces, Names};
 use super::socket::{Protocol, Socket};
@@ -22,10 +22,9 @@ use super::source::{Capabilities, Query, Source};
 use crate::inputs::source::{Cause, Diagnostic, Skipped, SourceError};
 use crate::logger::Level;
 use crate::netlink::dump::{DumpError, SharedDumper};
-use crate::netlink::message::SOCK_DIAG_BY_FAMILY;
+use crate::netlink::message::{Message, SOCK_DIAG_BY_FAMILY, TCPDIAG_GETSOCK};
 use crate::os_error;
 
-/// What netlink can do.
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     protocols: &Protocol::ALL,
     tcp_info: true,
@@ -35,7 +34,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     other_network: false,
 };
 
-/// The kernel's socket tables.
+/// Lists sockets through netlink.
 pub struct Netlink {
     dumper: SharedDumper,
     fallback: Option<Box<dyn Source>>,
@@ -43,19 +42,19 @@ pub struct Netlink {
 }
 
 impl Netlink {
-    /// The sockets that the kernel lists through `dumper`, whose devices are called as `names` knows.
+    /// A source that sends its requests through `dumper`, with the device names from `names`.
     #[must_use]
     pub fn new(dumper: SharedDumper, names: Names) -> Self {
         Self { dumper, fallback: None, interfaces: Interfaces::new(names) }
     }
 
-    /// Asks `source` for a protocol that this kernel does not list.
+    /// Uses `source` for a protocol that this kernel does not list.
     #[must_use]
     pub fn with_fallback(self, source: Box<dyn Source>) -> Self {
         Self { fallback: Some(source), ..self }
     }
 
-    /// What to do for a protocol that the kernel does not list.
+    /// Dumps a protocol that the kernel does not list from the fallback source.
     fn unsupported(
         &mut self,
         query: &Query,
@@ -75,7 +74,7 @@ impl Netlink {
                 });
                 Ok(diagnostics)
             }
-            // The protocol is not in this kernel.
+            // The kernel does not support the protocol.
             Err(SourceError::Unavailable(_) | SourceError::Unsupported(_)) => {
                 Err(SourceError::Unsupported(Cause::new(reason)))
             }
@@ -111,14 +110,25 @@ impl Source for Netlink {
     }
 }
 
-/// Asks for each family of a protocol and hands on what answers. False where the kernel lists none of them.
+/// Dumps the sockets of a protocol, each with its address family. Returns false if the kernel lists none of the families.
 fn ask(dumper: &SharedDumper, query: &Query, each: &mut dyn FnMut(u8, &[u8])) -> Result<bool, DumpError> {
+    if query.protocol == Protocol::Tcp {
+        let outcome = dumper.ask(request_for_tcp(query), query.deadline, &mut |message| {
+            let payload = payload(message);
+            each(if payload.first() == Some(&AF_INET6) { AF_INET6 } else { AF_INET }, payload);
+        });
+        match outcome {
+            Ok(_) => return Ok(true),
+            Err(DumpError::Refused(Errno::ENOENT)) => return Ok(false),
+            // Kernels other than Linux may not support this request.
+            Err(DumpError::Refused(Errno::EINVAL | Errno::EOPNOTSUPP)) => {}
+            Err(error) => return Err(error),
+        }
+    }
     let mut supported = false;
     for family in families(query.protocol) {
         let outcome = dumper.ask(request(query, *family), query.deadline, &mut |message| {
-            // Any other kind is no socket either: an empty payload is malformed.
-            let payload = if message.kind == SOCK_DIAG_BY_FAMILY { message.payload } else { &[] };
-            each(*family, payload);
+            each(*family, payload(message));
         });
         match outcome {
             Ok(_) => supported = true,
@@ -129,12 +139,17 @@ fn ask(dumper: &SharedDumper, query: &Query, each: &mut dyn FnMut(u8, &[u8])) ->
     Ok(supported)
 }
 
+/// The payload of a message about a socket. Empty, which is malformed, for other kinds of messages.
+fn payload<'a>(message: &Message<'a>) -> &'a [u8] {
+    if matches!(message.kind, SOCK_DIAG_BY_FAMILY | TCPDIAG_GETSOCK) { message.payload } else { &[] }
+}
+
 /// Whether netlink lists `protocol` on this host now, and if not, why.
 ///
 /// # Errors
-/// What is missing.
-pub fn probe(dumper: &SharedDumper, protocol: Protocol, deadline: Instant) -> Result<(), Cause> {
-    // In none of the states: the question costs the kernel next to nothing.
+/// When it does not, with the reason.
+pub(crate) fn probe(dumper: &SharedDumper, protocol: Protocol, deadline: Instant) -> Result<(), Cause> {
+    // No states, so that the answer is empty and cheap.
     let query = Query { protocol, states: 0, tcp_info: false, congestion: false, deadline };
     match ask(dumper, &query, &mut |_, _| {}) {
         Ok(true) => Ok(()),

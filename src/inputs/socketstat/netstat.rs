@@ -1,11 +1,10 @@
-//! Sockets from netstat(1), on FreeBSD, OpenBSD, NetBSD and macOS.
+//! The source `netstat`: runs netstat(1) on FreeBSD, OpenBSD, NetBSD and macOS.
 //!
-//! Each system is asked in the one way that does not cut IPv6 addresses: `-W` on FreeBSD, `-l` on macOS, `-v` on the
-//! others (macOS's `-v` adds a column with blanks in its cells, OpenBSD's `-W` means something else). NetBSD's `-p`
-//! prints statistics, so there both families are listed and the protocol is picked from the rows.
+//! The flags are those that keep IPv6 addresses from being truncated: `-W` on FreeBSD, `-l` on macOS, `-v` on the others
+//! (on macOS `-v` adds a column with spaces in its cells, on OpenBSD `-W` has another meaning). On NetBSD `-p` prints
+//! statistics, so both families are listed and the rows are filtered by protocol.
 //!
-//! What ss prints on Linux and netstat does not know is left out: the counters of a connection, and
-//! whether `*` stands for any address of one family or of both.
+//! netstat does not print TCP counters, nor whether `*` is any address of one family or of both. These are omitted.
 
 use std::ffi::OsStr;
 
@@ -20,9 +19,8 @@ use crate::program::{Program, command_line};
 
 pub mod table;
 
-use table::Table;
+use table::NetstatTable;
 
-/// What netstat can do.
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     protocols: &[Protocol::Tcp, Protocol::Udp],
     tcp_info: false,
@@ -32,10 +30,10 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     other_network: false,
 };
 
-/// The most that one run may print, in bytes: some 2 million sockets.
+/// The output limit of one run, in bytes: about 2 million sockets.
 const LIMIT: u64 = 256 * 1024 * 1024;
 
-/// Lists sockets with the netstat of one system.
+/// Lists sockets with netstat.
 #[derive(Debug)]
 pub(super) struct Netstat {
     platform: Platform,
@@ -55,7 +53,7 @@ impl Netstat {
         query: &Query,
         each: &mut dyn FnMut(&Socket<'_>),
     ) -> Result<Vec<Diagnostic>, SourceError> {
-        let mut table = Table::new(query.protocol, query.states);
+        let mut table = NetstatTable::new(query.protocol, query.states);
         self.program.run(args, query.deadline, LIMIT, &mut |line| {
             table.line(line, each);
             Ok(())
@@ -73,8 +71,8 @@ impl Netstat {
         Ok(diagnostics)
     }
 
-    /// NetBSD's command does not name the protocol, and the runs for both may fail.
-    fn of(&self, query: &Query) -> String {
+    /// The protocol, for error messages on NetBSD, where the command does not name it.
+    fn protocol_prefix(&self, query: &Query) -> String {
         if self.platform == Platform::NetBsd { format!("{}: ", query.protocol) } else { String::new() }
     }
 }
@@ -89,7 +87,7 @@ impl Source for Netstat {
         for args in runs(self.platform, query.protocol) {
             diagnostics.extend(self.run(&args, query, each).map_err(|error| match error {
                 SourceError::Failed(cause) if self.platform == Platform::NetBsd => {
-                    SourceError::Failed(cause.prefixed(&self.of(query)))
+                    SourceError::Failed(cause.prefixed(&self.protocol_prefix(query)))
                 }
                 error => error,
             })?);
@@ -98,7 +96,7 @@ impl Source for Netstat {
     }
 }
 
-/// The arguments of each run that together list the sockets of `protocol`.
+/// The arguments of each run. Together the runs list the sockets of `protocol`.
 fn runs(platform: Platform, protocol: Protocol) -> Vec<[&'static str; 3]> {
     let name = protocol.name();
     match platform {
@@ -109,7 +107,7 @@ fn runs(platform: Platform, protocol: Protocol) -> Vec<[&'static str; 3]> {
     }
 }
 
-/// Whether this source can work now: on a system whose netstat is known, with netstat on `path`.
+/// Checks that the platform is supported and that netstat is on `path`.
 pub(super) fn probe(platform: Option<Platform>, path: &OsStr) -> Result<(), Cause> {
     platform.ok_or_else(|| Cause::new(crate::platform::unknown()))?;
     find_program("netstat", path).map(|_| ()).map_err(|error| Cause::new(error.to_string()))

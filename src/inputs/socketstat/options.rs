@@ -135,19 +135,11 @@ impl Settings {
         let grouping = !groups.group_by.0.is_empty();
         let extra_tags =
             ExtraTags::of_option(&options.extra_tags.0).map_err(|message| fault("extra_tags", message))?;
-        if grouping && !extra_tags.is_empty() {
-            let message = "not supported with group_by: name the keys there";
-            return Err(fault("extra_tags", message.to_owned()));
-        }
-        if options.closed_sockets == Some(true) && !grouping {
-            return Err(fault(
-                "closed_sockets",
-                String::from("needs group_by: a closed socket has no line of its own"),
-            ));
-        }
-        // What a selection by other states would count of a connection that ended cannot be told from its end.
-        let connections = selection.states(Protocol::Tcp) & (1 << ESTABLISHED) != 0;
-        let closed = options.closed_sockets.unwrap_or(true) && connections;
+        check_together(&groups, extra_tags, options.closed_sockets)?;
+        let closed = options.closed_sockets != Some(false)
+            && counts_connections(&selection, options.closed_sockets)?
+            && named.is_none_or(|named| named.capabilities.events)
+            && environment.host.network() == Network::Own;
         let sys = environment.host.sys();
         let groups = Groups::of_options(&groups, &extra, &protocols, environment.once, closed, sys)?;
         let needs = Needs {
@@ -191,7 +183,7 @@ impl Needs {
             return Some((option, format!("does not have the tcp_info that {option} needs")));
         }
         if let Some(option) = self.events.filter(|_| !can.events) {
-            return Some((option, format!("does not hear of sockets that end, as {option} needs")));
+            return Some((option, format!("is not told of the sockets that end, which {option} needs")));
         }
         if let Some(key) = self.identity.filter(|_| !can.identity) {
             let option = if key == "extra_tags" { key } else { "group_by" };
@@ -204,6 +196,35 @@ impl Needs {
 
 fn fault(key: &str, message: String) -> OptionError {
     OptionError { key: key.to_owned(), message }
+}
+
+/// Options that exclude or need each other.
+fn check_together(
+    groups: &GroupOptions,
+    extra_tags: ExtraTags,
+    closed_sockets: Option<bool>,
+) -> Result<(), OptionError> {
+    let grouping = !groups.group_by.0.is_empty();
+    if grouping && !extra_tags.is_empty() {
+        return Err(fault("extra_tags", String::from("not supported with group_by: name the keys there")));
+    }
+    if !extra_tags.is_empty() && groups.max_series.is_some_and(|most| most != 0) {
+        return Err(fault("extra_tags", String::from("not supported with max_series")));
+    }
+    if closed_sockets == Some(true) && !grouping {
+        let message = "needs group_by: a closed socket has no line of its own";
+        return Err(fault("closed_sockets", message.to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether connections are selected that end: their last state does not tell in which they were before.
+fn counts_connections(selection: &Selection, asked: Option<bool>) -> Result<bool, OptionError> {
+    let counts = selection.states(Protocol::Tcp) & (1 << ESTABLISHED) != 0;
+    if asked == Some(true) && !counts {
+        return Err(fault("closed_sockets", String::from("needs established among the states")));
+    }
+    Ok(counts)
 }
 
 /// Whether a source that the section names can do what it needs.

@@ -51,6 +51,8 @@ impl Owners {
     }
 }
 
+/// The most users whose names are kept.
+const MOST: usize = 65_536;
 /// How long a user's name is kept.
 const KEPT: Duration = Duration::from_secs(3600);
 
@@ -63,6 +65,9 @@ struct Users {
 impl Users {
     /// The name of a user in the system's database; the number where it has none.
     fn name(&mut self, uid: u32, now: Instant) -> &str {
+        if self.names.len() >= MOST {
+            self.names.clear();
+        }
         let known = self.names.entry(uid).or_insert_with(|| (look_up(uid), now));
         if now.saturating_duration_since(known.1) >= KEPT {
             *known = (look_up(uid), now);

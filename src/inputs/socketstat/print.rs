@@ -1,6 +1,6 @@
-//! How `ss -n` of iproute2 6.1 prints the ends of a socket, so that a series keeps its tags whichever source lists it.
+//! Prints the ends of a socket as `ss -n` of iproute2 6.1 does, so that tags do not depend on the source.
 //!
-//! Everything is appended to a buffer that the caller reuses: a socket costs no allocation.
+//! Everything is appended to a buffer that the caller reuses, without an allocation per socket.
 //!
 //! Sources: `inet_addr_print`, `resolve_service`, `int_to_str`, `unix_show_sock` and `packet_stats_print` in iproute2's
 //! `misc/ss.c`, `proto_n2a` in its `lib/ll_proto.c`, and glibc's `inet_ntop`.
@@ -17,7 +17,7 @@ const ETH_P_ALL: u16 = 3;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// Appends the address of an end: what stands before the port.
+/// Appends the address of an end, without the port.
 pub(super) fn push_host(text: &mut Vec<u8>, end: &Endpoint<'_>) {
     match *end {
         Endpoint::Unknown => {}
@@ -39,7 +39,7 @@ pub(super) fn push_host(text: &mut Vec<u8>, end: &Endpoint<'_>) {
     }
 }
 
-/// Appends the port of an end, its device or its inode number.
+/// Appends the port, device or inode number of an end.
 pub(super) fn push_service(text: &mut Vec<u8>, end: &Endpoint<'_>) {
     match *end {
         Endpoint::Unknown => {}
@@ -51,7 +51,7 @@ pub(super) fn push_service(text: &mut Vec<u8>, end: &Endpoint<'_>) {
     }
 }
 
-/// A device that has no name (any more) is `if3`.
+/// Appends the name of a device, or `if3` for index 3 without a name.
 fn push_device(text: &mut Vec<u8>, device: Device<'_>) {
     match device {
         Device::Any => {}
@@ -63,7 +63,7 @@ fn push_device(text: &mut Vec<u8>, device: Device<'_>) {
     }
 }
 
-/// A path ends at its NUL. An abstract name begins with one: each NUL of it is printed as `@`.
+/// Appends a path, which ends at a NUL. An abstract name begins with NUL, and each of its NULs is printed as `@`.
 fn push_path(text: &mut Vec<u8>, path: &[u8]) {
     match path.first() {
         None => text.push(b'*'),
@@ -72,8 +72,8 @@ fn push_path(text: &mut Vec<u8>, path: &[u8]) {
     }
 }
 
-/// Appends an address: `127.0.0.1`, `[::1]`, `[::ffff:127.0.0.1]`. The unspecified IPv6 address is
-/// `*`, unless the socket takes IPv6 only (`v6only`): then it is `[::]`.
+/// Appends an address: `127.0.0.1`, `[::1]`, `[::ffff:127.0.0.1]`. The unspecified IPv6 address is `*` or, if the socket
+/// accepts IPv6 only (`v6only`), `[::]`.
 pub(super) fn push_address(text: &mut Vec<u8>, address: IpAddr, v6only: bool) {
     match address {
         IpAddr::V4(address) => push_v4(text, address),
@@ -86,7 +86,7 @@ pub(super) fn push_address(text: &mut Vec<u8>, address: IpAddr, v6only: bool) {
     }
 }
 
-/// Appends a port (of a raw socket: its protocol); 0 stands for any.
+/// Appends a port (for raw sockets, the protocol). 0 is any and printed as `*`.
 pub(super) fn push_port(text: &mut Vec<u8>, port: u16) {
     if port == 0 {
         text.push(b'*');
@@ -95,7 +95,7 @@ pub(super) fn push_port(text: &mut Vec<u8>, port: u16) {
     }
 }
 
-/// Appends a socket's inode. ss holds it in an `int`, so one above 2^31-1 is printed as a negative number.
+/// Appends an inode number. ss stores it in an `int`, so it prints one above 2^31-1 as a negative number.
 fn push_inode(text: &mut Vec<u8>, inode: u32) {
     let inode = inode.cast_signed();
     if inode < 0 {
@@ -113,7 +113,7 @@ fn push_v4(text: &mut Vec<u8>, address: Ipv4Addr) {
     }
 }
 
-/// glibc prints the last four bytes as IPv4 in `::ffff:a.b.c.d` and in the old `::a.b.c.d`, which std does not.
+/// Appends an IPv6 address as glibc prints it. Unlike std, glibc also prints `::a.b.c.d` with an IPv4 part.
 pub(super) fn push_v6(text: &mut Vec<u8>, address: Ipv6Addr) {
     let words = address.segments();
     let last = |[a, b]: [u8; 2], [c, d]: [u8; 2]| Ipv4Addr::new(a, b, c, d);
@@ -130,7 +130,7 @@ pub(super) fn push_v6(text: &mut Vec<u8>, address: Ipv6Addr) {
     }
 }
 
-/// Hexadecimal words, the first of the longest runs of two or more zeros shortened to `::`.
+/// Appends hexadecimal words. The longest run of two or more zeros is shortened to `::` (the first, if several).
 fn push_words(text: &mut Vec<u8>, words: [u16; 8]) {
     let (start, length) = longest_zeros(words);
     let mut colon = false;

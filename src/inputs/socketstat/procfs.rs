@@ -1,8 +1,8 @@
-//! Sockets from the tables in `/proc/net`, for where the kernel's `sock_diag` is not there either (gVisor, some
-//! containers), and for another host's `/proc`.
+//! The source `procfs`: reads the tables in `/proc/net`, for hosts without `sock_diag` (gVisor, some containers) and for
+//! another host's `/proc`.
 //!
-//! The tables hold less than ss prints: no `%device`, no counters of a connection, of unix sockets no peer and no
-//! queues, of packet sockets no send queue. What they do not hold is left out.
+//! The tables have less than ss prints: no `%device`, no TCP counters, no peer and no queues of unix sockets, no send
+//! queue of packet sockets. These are omitted.
 //!
 //! Source: proc(5).
 
@@ -21,13 +21,12 @@ use crate::os_error;
 
 pub mod table;
 
-use table::Table;
+use table::ProcTable;
 
-/// What `/proc/net` has tables of.
+/// The protocols with a table in `/proc/net`.
 pub const PROTOCOLS: &[Protocol] =
     &[Protocol::Tcp, Protocol::Udp, Protocol::Raw, Protocol::Unix, Protocol::Packet];
 
-/// What the tables can tell.
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     protocols: PROTOCOLS,
     tcp_info: false,
@@ -37,10 +36,10 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     other_network: true,
 };
 
-/// How much is read at once. The deadline is looked at in between.
+/// How many bytes are read at once. The deadline is checked in between.
 const CHUNK: usize = 64 * 1024;
 
-/// The tables of one network namespace.
+/// Reads the socket tables of one network namespace.
 #[derive(Debug)]
 pub struct Procfs {
     net: PathBuf,
@@ -48,7 +47,7 @@ pub struct Procfs {
 }
 
 impl Procfs {
-    /// The tables in the directory `net` (`/proc/net`), whose devices are called as `names` knows.
+    /// Reads the tables in the directory `net` (`/proc/net`), with the device names from `names`.
     #[must_use]
     pub const fn new(net: PathBuf, names: Names) -> Self {
         Self { net, interfaces: Interfaces::new(names) }
@@ -68,8 +67,8 @@ impl Source for Procfs {
         for path in paths(net, query.protocol) {
             let Some(file) = open(&path)? else { continue };
             found = true;
-            // The tables are in the byte order of the machine, and another host's /proc is on this one.
-            let mut table = Table::new(query.protocol, query.states, cfg!(target_endian = "little"));
+            // Addresses are in the byte order of this machine: HOST_PROC is a /proc of the same kernel.
+            let mut table = ProcTable::new(query.protocol, query.states, cfg!(target_endian = "little"));
             read(file, &path, query.deadline, &mut |line| {
                 if let Some(mut socket) = table.line(line) {
                     socket.local.name_device(|index| interfaces.name(index));
@@ -93,8 +92,8 @@ impl Source for Procfs {
     }
 }
 
-/// Whether there is a table in the directory `net` that can be opened. One is enough: a table that is missing costs its
-/// own protocol only.
+/// Checks that a table in the directory `net` can be opened. One is enough, since a missing table only affects its own
+/// protocol.
 pub(super) fn probe(net: &Path) -> Result<(), Cause> {
     let mut fault = None;
     for protocol in PROTOCOLS {
@@ -111,7 +110,7 @@ pub(super) fn probe(net: &Path) -> Result<(), Cause> {
     Err(fault.unwrap_or_else(|| no_table(net, Protocol::Tcp)))
 }
 
-/// The tables of a protocol; the second is not there where IPv6 is off.
+/// The tables of a protocol. The second does not exist if IPv6 is off.
 fn paths(net: &Path, protocol: Protocol) -> impl Iterator<Item = PathBuf> {
     let names: &[&str] = match protocol {
         Protocol::Tcp => &["tcp", "tcp6"],
@@ -124,7 +123,7 @@ fn paths(net: &Path, protocol: Protocol) -> impl Iterator<Item = PathBuf> {
     names.iter().map(move |name| net.join(name))
 }
 
-/// The file, or `None` where there is none of that name.
+/// Opens a file. `None` if it does not exist.
 fn open(path: &Path) -> Result<Option<File>, SourceError> {
     match file::open(path) {
         Ok(file) => Ok(Some(file)),
@@ -145,7 +144,7 @@ fn procfs(cause: Cause) -> Cause {
     Cause { source: Some("procfs"), ..cause }
 }
 
-/// Hands each line to `each`, and `None` for one that is too long.
+/// Passes each line to `each`, or `None` for one that is too long.
 fn read(
     mut file: File,
     path: &Path,

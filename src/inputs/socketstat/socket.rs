@@ -1,4 +1,4 @@
-//! One socket, as any source reports it.
+//! A socket, as every source returns it.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,30 +8,30 @@ pub use super::protocol::Protocol;
 use super::state;
 use crate::number::parse_decimal;
 
-/// One socket. What the source does not know is empty or `None`, never 0.
+/// One socket. Values that the source does not have are empty or `None`, never 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Socket<'a> {
-    /// This host's end.
+    /// The local end.
     pub local: Endpoint<'a>,
-    /// The other end.
+    /// The remote end.
     pub remote: Endpoint<'a>,
-    /// Its state.
+    /// The state.
     pub state: State<'a>,
-    /// The kind of a unix or packet socket as ss names it (`u_str`, `p_raw`).
+    /// The type of a unix or packet socket, as ss prints it (`u_str`, `p_raw`).
     pub netid: &'a [u8],
     /// Bytes in the receive queue.
     pub recv_q: Option<u64>,
     /// Bytes in the send queue.
     pub send_q: Option<u64>,
-    /// The inode number; 0 where no file belongs to the socket (any more).
+    /// The inode number; 0 if no process holds the socket, for instance in TIME-WAIT.
     pub inode: Option<u64>,
-    /// The user id of its owner.
+    /// The user id of the owner.
     pub uid: Option<u32>,
-    /// The kernel's cookie: no two sockets since boot have the same.
+    /// The kernel's cookie, unique since boot.
     pub cookie: Option<u64>,
-    /// The inode number of its cgroup's directory in cgroup v2.
+    /// The cgroup (v2), as the inode number of its directory.
     pub cgroup: Option<u64>,
-    /// What TCP counts and measures.
+    /// TCP counters and measurements.
     pub tcp: TcpInfo<'a>,
     /// The name of the congestion control algorithm.
     pub congestion: Option<&'a [u8]>,
@@ -40,39 +40,39 @@ pub struct Socket<'a> {
 /// One end of a socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Endpoint<'a> {
-    /// Nothing is known of it.
+    /// Not known.
     #[default]
     Unknown,
-    /// An address and a port (of a raw socket: its protocol; 0: any).
+    /// An IP address and a port.
     Inet {
         /// The address.
         address: IpAddr,
-        /// The port.
+        /// The port (for raw sockets, the protocol); 0 for any.
         port: u16,
         /// The device that the socket is bound to.
         device: Device<'a>,
-        /// Whether an IPv6 socket takes no IPv4.
+        /// Whether an IPv6 socket accepts IPv6 only.
         v6only: bool,
     },
-    /// The path of a unix socket (an abstract one begins with NUL; empty: no name) and an inode number.
+    /// One end of a unix socket.
     Unix {
-        /// The path, as the kernel keeps it.
+        /// The path, as the kernel stores it: empty without a name, with a leading NUL if abstract.
         path: &'a [u8],
         /// The inode number.
         inode: u32,
     },
-    /// What a packet socket takes, and from where.
+    /// The local end of a packet socket.
     Packet {
-        /// The ether type.
+        /// The Ethernet protocol type.
         protocol: u16,
         /// The device that the socket is bound to.
         device: Device<'a>,
     },
-    /// What a program printed: an address or path, and a port, device or inode number. May be empty.
+    /// Text that a program printed. Both may be empty.
     Text {
-        /// Address or path.
+        /// The address or path.
         address: &'a [u8],
-        /// Port, device or inode number.
+        /// The port, device or inode number.
         port: &'a [u8],
     },
 }
@@ -80,28 +80,27 @@ pub enum Endpoint<'a> {
 /// A network device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Device<'a> {
-    /// None in particular.
+    /// Any device.
     #[default]
     Any,
-    /// The one with this index, whose name is not looked up yet.
+    /// A device by its index, before its name is looked up.
     Index(u32),
-    /// The one with this name.
+    /// A device by its name.
     Name(&'a [u8]),
 }
 
 impl Device<'_> {
-    /// The device with this index; 0 stands for none.
+    /// The device with an index; 0 is any.
     #[must_use]
-    pub const fn of_index(index: u32) -> Self {
+    pub(crate) const fn of_index(index: u32) -> Self {
         if index == 0 { Self::Any } else { Self::Index(index) }
     }
 }
 
 impl<'a> Endpoint<'a> {
-    /// The address; `None` where there is none (unix, packet) or the text is not one. ss's `*` is the unspecified
-    /// IPv6 address.
+    /// The IP address, if there is one. The text `*`, as ss prints it, is the unspecified IPv6 address.
     #[must_use]
-    pub fn address(&self) -> Option<IpAddr> {
+    pub(crate) fn address(&self) -> Option<IpAddr> {
         match *self {
             Self::Inet { address, .. } => Some(address),
             Self::Text { address: b"*", .. } => Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
@@ -115,9 +114,9 @@ impl<'a> Endpoint<'a> {
         }
     }
 
-    /// The port; 0 where it is any. `None` where there is none or the text is not one.
+    /// The port, if there is one; 0 for any.
     #[must_use]
-    pub fn port(&self) -> Option<u16> {
+    pub(crate) fn port(&self) -> Option<u16> {
         match *self {
             Self::Inet { port, .. } => Some(port),
             Self::Text { port: b"*", .. } => Some(0),
@@ -128,7 +127,7 @@ impl<'a> Endpoint<'a> {
 
     /// The name of the device that the socket is bound to.
     #[must_use]
-    pub fn device(&self) -> Option<Cow<'a, [u8]>> {
+    pub(crate) fn device(&self) -> Option<Cow<'a, [u8]>> {
         let device = match *self {
             Self::Inet { device, .. } | Self::Packet { device, .. } => device,
             Self::Text { address, .. } => split_device(address).1.map_or(Device::Any, Device::Name),
@@ -141,8 +140,8 @@ impl<'a> Endpoint<'a> {
         }
     }
 
-    /// Sets the name of a device of which only the index is known.
-    pub fn name_device(&mut self, name: impl FnOnce(u32) -> &'a [u8]) {
+    /// Replaces the index of a device with its name.
+    pub(crate) fn name_device(&mut self, name: impl FnOnce(u32) -> &'a [u8]) {
         if let Self::Inet { device, .. } | Self::Packet { device, .. } = self
             && let Device::Index(index) = *device
         {
@@ -151,7 +150,7 @@ impl<'a> Endpoint<'a> {
     }
 }
 
-/// `[fe80::1]%eth0` and `127.0.0.1%lo` as address and device.
+/// Splits `[fe80::1]%eth0` or `127.0.0.1%lo` into address and device.
 fn split_device(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     match memchr::memchr(b'%', text) {
         Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..)),
@@ -159,9 +158,9 @@ fn split_device(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// An address without its IPv6 mapping: `::ffff:10.1.2.3` is `10.1.2.3`.
+/// Converts an IPv4-mapped IPv6 address to IPv4: `::ffff:10.1.2.3` to `10.1.2.3`.
 #[must_use]
-pub fn unmapped(address: IpAddr) -> IpAddr {
+pub(crate) fn unmapped(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, Ipv4Addr::into),
         IpAddr::V4(_) => address,
@@ -174,18 +173,18 @@ pub enum State<'a> {
     /// Not known.
     #[default]
     Unknown,
-    /// By the kernel's number (`TCP_ESTABLISHED` is 1).
+    /// The kernel's number (`TCP_ESTABLISHED` is 1).
     Number(u8),
-    /// An SCTP association's, by the kernel's number.
+    /// The kernel's number for the state of an SCTP association.
     Association(u8),
-    /// As ss prints it.
+    /// The name that ss prints.
     Text(&'a [u8]),
 }
 
 impl<'a> State<'a> {
-    /// ss's name of it; empty where it is not known.
+    /// The name that ss prints; empty if not known.
     #[must_use]
-    pub fn name(self) -> &'a [u8] {
+    pub(crate) fn name(self) -> &'a [u8] {
         match self {
             Self::Unknown => b"",
             Self::Number(number) => state::name(number),
@@ -194,9 +193,9 @@ impl<'a> State<'a> {
         }
     }
 
-    /// The kernel's number of it, where it has one.
+    /// The kernel's number, if there is one. SCTP associations have numbers of their own, so `None`.
     #[must_use]
-    pub fn number(self) -> Option<u8> {
+    pub(crate) fn number(self) -> Option<u8> {
         match self {
             Self::Number(number) => Some(number),
             Self::Text(text) => state::number_of_name(text),
@@ -210,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_parsed_when_somebody_asks() {
+    fn text_is_parsed_on_demand() {
         let end = |address: &'static str, port: &'static str| Endpoint::Text {
             address: address.as_bytes(),
             port: port.as_bytes(),
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mapped_address_is_its_v4_address() {
+    fn a_mapped_address_becomes_ipv4() {
         let unmapped = |text: &str| unmapped(text.parse().unwrap()).to_string();
         assert_eq!(unmapped("::ffff:10.1.2.3"), "10.1.2.3");
         assert_eq!(unmapped("10.1.2.3"), "10.1.2.3");

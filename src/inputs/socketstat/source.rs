@@ -1,38 +1,38 @@
-//! What a source of sockets is: what it can do, what it is asked, and what it answers.
+//! The interface of a socket source: its capabilities, the query, and the answer.
 
 use std::time::Instant;
 
 use super::socket::{Protocol, Socket};
 use crate::inputs::source::{Diagnostic, SourceError};
 
-/// What a source can do.
+/// What a source supports.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each stands for a thing of its own")]
-pub struct Capabilities {
-    /// The protocols that it lists.
-    pub protocols: &'static [Protocol],
-    /// Whether it has the kernel's `tcp_info`, for the fields beyond those that ss prints.
-    pub tcp_info: bool,
-    /// Whether it has cookie, user id and cgroup of a socket.
-    pub identity: bool,
-    /// Whether it lists listening and unconnected sockets beside the others.
-    pub listening: bool,
-    /// Whether it hears of sockets that end between two gathers.
-    pub events: bool,
-    /// Whether it reads another network's tables where `HOST_PROC` names them.
-    pub other_network: bool,
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
+pub(crate) struct Capabilities {
+    /// The protocols.
+    pub(crate) protocols: &'static [Protocol],
+    /// Whether it returns the kernel's `tcp_info`, which `extra_fields` needs.
+    pub(crate) tcp_info: bool,
+    /// Whether it returns the cookie, user id and cgroup of a socket.
+    pub(crate) identity: bool,
+    /// Whether it lists listening and unconnected sockets together with the others.
+    pub(crate) listening: bool,
+    /// Whether it reports sockets that close between two gathers.
+    pub(crate) events: bool,
+    /// Whether it can list the sockets of another network namespace through `HOST_PROC`.
+    pub(crate) other_network: bool,
 }
 
-/// A question to a source.
+/// Which sockets a source lists, and what of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Query {
-    /// The kind of sockets.
+    /// The protocol.
     pub protocol: Protocol,
-    /// The states that are asked for: bit N for state N.
+    /// The states: bit N for state N.
     pub states: u32,
-    /// Whether `tcp_info` is wanted: it is half of what a dump costs.
+    /// Whether to include `tcp_info`, which takes half the time of a dump.
     pub tcp_info: bool,
-    /// Whether the name of the congestion control is wanted.
+    /// Whether to include the name of the congestion control algorithm.
     pub congestion: bool,
     /// When to give up.
     pub deadline: Instant,
@@ -40,10 +40,10 @@ pub struct Query {
 
 /// A way to list the sockets of this host.
 pub trait Source {
-    /// Hands every socket that the query asks for to `each`.
+    /// Passes every socket that matches the query to `each`.
     ///
     /// # Errors
-    /// When the list is not whole, by the deadline at the latest. What was handed over is then to be dropped.
+    /// When the list is not complete, at the deadline at the latest. The caller must then drop the sockets received.
     fn dump(
         &mut self,
         query: &Query,

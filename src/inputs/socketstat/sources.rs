@@ -1,4 +1,4 @@
-//! The registry of sources. A new one is its own file and one entry here.
+//! The registry of sources. A new source is a module of its own and an entry here.
 
 #[cfg(target_os = "linux")]
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::host::Network;
 use crate::inputs::choice::Registration;
 use crate::inputs::source::Cause;
 
-/// How long the kernel may take to answer whether it lists sockets at all.
+/// The time limit for the check whether netlink works.
 #[cfg(target_os = "linux")]
 const PROBE: Duration = Duration::from_secs(1);
 
@@ -40,7 +40,7 @@ pub(crate) const SOURCES: &[SocketSource] = &[
         probe: |context| {
             netlink::probe(&context.environment.sock_diag, Protocol::Tcp, Instant::now() + PROBE)
         },
-        // Many kernels have raw sockets but no raw_diag: ss, too, then reads the tables in /proc.
+        // Many kernels have raw sockets but no raw_diag. ss also reads the tables in /proc then.
         open: |context| {
             let tables = procfs::Procfs::new(PathBuf::from("/proc/net"), Names::Own);
             let source = netlink::Netlink::new(context.environment.sock_diag.clone(), Names::Own);

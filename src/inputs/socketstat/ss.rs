@@ -1,5 +1,5 @@
-//! The source `ss`: one run of iproute2's `ss -in --PROTO` per protocol, with a filter where other states are asked for
-//! than it lists anyway.
+//! The source `ss`: runs iproute2's `ss -in --PROTO` per protocol, with a state filter if the section selects states
+//! other than those that ss lists by default.
 
 mod filter;
 pub mod table;
@@ -13,9 +13,8 @@ use crate::host::Host;
 use crate::inputs::environment::Environment;
 use crate::inputs::source::{Cause, Diagnostic, SourceError};
 use crate::program::{Program, command_line};
-use table::Table;
+use table::SsTable;
 
-/// What ss can do.
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     protocols: &Protocol::ALL,
     tcp_info: false,
@@ -25,13 +24,13 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     other_network: false,
 };
 
-/// The most that one run may print, in bytes. ss writes about 500 per TCP socket: room for half a million of them.
+/// The output limit of one run, in bytes. ss prints about 500 per TCP socket, so this is half a million sockets.
 const LIMIT: u64 = 256 * 1024 * 1024;
 
-/// Runs ss and reads its tables.
+/// Lists sockets with ss.
 pub(super) struct Ss {
     program: Program,
-    /// What is wrong on this host though ss runs; said with each table, and printed once.
+    /// What ss cannot do on this host. Returned with each table of TCP sockets, logged once.
     degraded: Option<Diagnostic>,
 }
 
@@ -45,14 +44,14 @@ impl Ss {
     }
 }
 
-/// Whether ss is installed.
+/// Checks that ss is installed.
 pub(super) fn probe(host: &Host) -> Result<(), Cause> {
     find_program("ss", host.path()).map(|_| ()).map_err(|error| {
         Cause::new(format!("{error}: install the package iproute2 (iproute on some systems)"))
     })
 }
 
-/// Without netlink ss reads /proc and does not say so.
+/// Checks whether netlink is available. Without it, ss silently reads /proc.
 #[cfg(target_os = "linux")]
 fn no_netlink() -> Option<Diagnostic> {
     use nix::errno::Errno;
@@ -87,7 +86,7 @@ impl Source for Ss {
         for argument in filter::arguments(protocol, query.states) {
             args.push(argument);
         }
-        let mut table = Table::new(protocol).with_only_state(filter::only_state(protocol, query.states));
+        let mut table = SsTable::new(protocol).with_only_state(filter::only_state(protocol, query.states));
         self.program.run(&args, query.deadline, LIMIT, &mut |line| table.line(line, each))?;
         let mut diagnostics = table.finish(each).map_err(|error| {
             SourceError::Failed(Cause::new(format!("{} {error}", command_line("ss", &args))))

@@ -10,6 +10,7 @@ use super::select::Selection;
 use super::socket::Protocol;
 use super::source::{Capabilities, Query, Source};
 use super::sources::SOURCES;
+use super::state;
 use crate::accumulator::Accumulator;
 use crate::command::Children;
 use crate::inputs::choice::Choice;
@@ -157,8 +158,8 @@ impl Table {
                 if is_other_source {
                     groups.reset(protocol);
                 }
-                let events = if chosen.registration.capabilities.events { Some(events) } else { None };
-                add_to_groups(&mut *chosen.source, &query, selection, groups, events)
+                let hears = chosen.registration.capabilities.events;
+                add_to_groups(&mut *chosen.source, &query, selection, groups, (events, hears))
             }
         };
         stats.dumps += now.elapsed();
@@ -231,9 +232,13 @@ fn add_to_groups(
     query: &Query,
     selection: &mut Selection,
     groups: &mut Groups,
-    events: Option<&mut Events>,
+    (events, hears): (&mut Events, bool),
 ) -> Result<Vec<Diagnostic>, SourceError> {
-    let query = Query { tcp_info: groups.wants_tcp_info(), ..*query };
+    let hears = hears && query.protocol == Protocol::Tcp && groups.closed_info().is_some();
+    // The end of a connection tells nothing of its states: what each has moved is followed in all of them.
+    let followed = if hears { state::listed(query.protocol) } else { 0 };
+    let states = query.states | followed;
+    let query = Query { states, tcp_info: groups.wants_tcp_info(), ..*query };
     let listening = groups.listening_states(query.protocol);
     let Some(mut dump) = groups.dump(query.protocol) else { return Ok(Vec::new()) };
     if let Some(states) = listening {
@@ -244,12 +249,16 @@ fn add_to_groups(
     let diagnostics = source.dump(&query, &mut |socket| {
         if selection.takes(query.protocol, socket) {
             dump.add(socket);
+        } else if hears && selection.takes_ends(query.protocol, socket) {
+            dump.pass_over(socket);
         }
     })?;
-    // Behind the dump: what ended before is among them, and what ended since is known from it.
-    if let Some(events) = events.filter(|_| query.protocol == Protocol::Tcp) {
+    if query.protocol == Protocol::Tcp {
+        dump.hears_closed(hears);
+        // Behind the dump: what ended before is among them, and what ended since is known from it. Where the dump was of a
+        // source that knows no cookies, they go unused.
         events.take(&mut |socket| {
-            if selection.takes_ends(query.protocol, socket) {
+            if hears && selection.takes_ends(query.protocol, socket) {
                 dump.closed(socket);
             }
         });

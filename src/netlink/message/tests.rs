@@ -29,12 +29,12 @@ fn the_padding_of_the_last_message_may_be_missing() {
     datagram.push(0);
     let messages: Vec<_> = Messages(&datagram).collect();
     assert_eq!(messages.len(), 1);
-    // No errno: a dump that just ends.
+    // Without an errno: the dump has ended.
     assert_eq!(messages[0].as_ref().unwrap().errno(), 0);
 }
 
 #[test]
-fn stops_at_a_length_that_lies() {
+fn stops_at_an_invalid_length() {
     for length in [0, 15, 17, u32::MAX] {
         let datagram = header(length, DONE);
         assert_eq!(Messages(&datagram).collect::<Vec<_>>(), [Err(Malformed)], "{length}");
@@ -43,7 +43,7 @@ fn stops_at_a_length_that_lies() {
 }
 
 #[test]
-fn an_errno_that_has_no_negative_is_none_of_ours() {
+fn the_smallest_errno_does_not_overflow() {
     let payload = i32::MIN.to_ne_bytes();
     let message = Message { kind: ERROR, flags: 0, sequence: 0, port: 0, payload: &payload };
     assert_eq!(message.errno(), i32::MAX);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::table::{Links, Table};
 use super::{Gathered, RunFailure, gather, is_loopback, runs};
-use crate::inputs::net::counters::{COUNTERS, Interface};
+use crate::inputs::net::counters::COUNTERS;
 use crate::platform::Platform;
 
 fn table(output: &[u8]) -> Result<Links, String> {
@@ -51,12 +51,12 @@ fn gathered(platform: Platform, answers: &Answers<'_>) -> (Gathered, Vec<String>
 fn names(gathered: &Gathered) -> Vec<(String, Option<bool>)> {
     gathered
         .interfaces()
-        .map(|Interface { name, up, .. }| (String::from_utf8_lossy(name).into_owned(), up))
+        .map(|(name, found)| (String::from_utf8_lossy(name).into_owned(), found.up))
         .collect()
 }
 
 fn values(gathered: &Gathered) -> Vec<String> {
-    gathered.interfaces().map(|interface| shown(interface.name, &interface.counters)).collect()
+    gathered.interfaces().map(|(name, found)| shown(name, &found.counters)).collect()
 }
 
 #[test]
@@ -358,7 +358,7 @@ proptest! {
                 ("netstat -ibdnW", Ok(&output)), ("netstat -ibdnl", Ok(&output)), ("netstat -inbv", Ok(&output)),
                 ("netstat -indv", Ok(&output)), ("netstat -inev", Ok(&output)), ("ifconfig -l", Ok(&list)),
             ]);
-            prop_assert!(found.interfaces().all(|interface| !interface.name.is_empty()));
+            prop_assert!(found.interfaces().all(|(name, _)| !name.is_empty()));
         }
     }
 
@@ -374,7 +374,7 @@ proptest! {
         let (found, _) = gathered(Platform::FreeBsd, &[("netstat -ibdnW", Ok(&output))]);
         let all: Vec<_> = found.interfaces().collect();
         prop_assert_eq!(all.len(), 1);
-        prop_assert_eq!(&all[0].counters[..4], &counters[..]);
-        prop_assert_eq!(all[0].up, Some(!down));
+        prop_assert_eq!(&all[0].1.counters[..4], &counters[..]);
+        prop_assert_eq!(all[0].1.up, Some(!down));
     }
 }

@@ -72,9 +72,7 @@ fn an_interface_that_is_not_there_is_unknown() {
     fs::remove_dir_all(root.path().join("eth0")).expect("it can be removed");
     assert_eq!(class_net.speed(b"eth0"), -1, "vanished since the directory was opened");
     let none = ClassNet::open(&root.path().join("none"));
-    for unknown in [none, ClassNet::unknown()] {
-        assert_eq!((unknown.speed(b"eth0"), unknown.flags(b"eth0")), (-1, None));
-    }
+    assert_eq!((none.speed(b"eth0"), none.flags(b"eth0")), (-1, None));
 }
 
 #[test]
@@ -106,6 +104,81 @@ fn no_name_leads_out_of_the_directory() {
     for name in [&b""[..], b".", b"..", b"../net", b"eth0/..", b"eth0\0", absolute] {
         assert_eq!(class_net.speed(name), -1, "{}", name.escape_ascii());
     }
+}
+
+/// A directory as that of sysfs, with one interface.
+fn with_files(files: &[(&str, &str)]) -> (TempDir, ClassNet) {
+    let (root, class_net) = class_net(b"eth0", "uevent", b"INTERFACE=eth0\nIFINDEX=5\n");
+    for (name, text) in files {
+        fs::write(root.path().join("eth0").join(name), text).expect("it can be written");
+    }
+    (root, class_net)
+}
+
+#[test]
+fn texts_lose_one_newline() {
+    for (text, expected) in
+        [("up\n", "up"), ("a b\n\n", "a b\n"), (" x ", " x "), ("\n", ""), ("", ""), ("\\\n", "\\")]
+    {
+        let (_root, class_net) = with_files(&[("ifalias", text)]);
+        assert_eq!(class_net.text(b"eth0", "ifalias"), expected.as_bytes());
+    }
+    let long = "x".repeat(255);
+    let (_root, class_net) = with_files(&[("ifalias", &format!("{long}\n"))]);
+    assert_eq!(class_net.text(b"eth0", "ifalias"), long.as_bytes());
+}
+
+#[test]
+fn statistics_are_found_by_their_names() {
+    let (root, class_net) = class_net(b"eth0", "uevent", b"");
+    fs::create_dir(root.path().join("eth0/statistics")).expect("it can be made");
+    fs::write(root.path().join("eth0/statistics/rx_missed_errors"), "18446744073709551615\n")
+        .expect("written");
+    assert_eq!(class_net.statistic(b"eth0", Statistic::RX_MISSED_ERRORS), Some(u64::MAX));
+    assert_eq!(class_net.statistic(b"eth0", Statistic::RX_DROPPED), None);
+    assert_eq!(class_net.statistic(b"eth0", Statistic(99)), None);
+}
+
+#[test]
+fn links_lead_to_the_bus_and_to_the_master() {
+    let (root, class_net) = with_files(&[]);
+    assert_eq!((class_net.is_on_bus(b"eth0"), class_net.master(b"eth0")), (false, Vec::new()));
+    std::os::unix::fs::symlink("../../../0000:00:03.0", root.path().join("eth0/device")).expect("a link");
+    std::os::unix::fs::symlink("../br 0", root.path().join("eth0/master")).expect("a link");
+    assert_eq!((class_net.is_on_bus(b"eth0"), class_net.master(b"eth0")), (true, b"br 0".to_vec()));
+}
+
+#[test]
+fn the_kind_is_told_by_what_is_there() {
+    let veth = [("iflink", "6\n"), ("type", "1\n")];
+    let event = |kind: &str| format!("DEVTYPE={kind}\nINTERFACE=eth0\nIFINDEX=5\n");
+    for (files, expected) in [
+        (vec![("uevent", event("bridge"))], "bridge"),
+        (vec![("uevent", event("wlan"))], ""),
+        (vec![("tun_flags", String::from("0x1002\n"))], "tun"),
+        (vec![("iflink", String::from("5\n"))], ""),
+        (vec![("iflink", String::from("0\n"))], ""),
+        (veth.map(|(name, text)| (name, String::from(text))).to_vec(), "veth"),
+        // A tunnel, whose iflink is the interface that it goes through.
+        (vec![("iflink", String::from("6\n")), ("type", String::from("768\n"))], ""),
+        // A macvlan.
+        (
+            [veth.as_slice(), &[("lower_eth1", "")]]
+                .concat()
+                .iter()
+                .map(|(n, t)| (*n, (*t).to_owned()))
+                .collect(),
+            "",
+        ),
+    ] {
+        let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let (_root, class_net) = with_files(&files);
+        assert_eq!(class_net.kind(b"eth0"), expected.as_bytes(), "{files:?}");
+    }
+    let (root, class_net) = with_files(&veth);
+    std::os::unix::fs::symlink("../../../0000:00:03.0", root.path().join("eth0/device")).expect("a link");
+    assert_eq!(class_net.kind(b"eth0"), b"physical");
+    assert_eq!(class_net.kind(b"eth1"), b"");
 }
 
 proptest! {

@@ -3,6 +3,7 @@
 //! A group's key is the text of its tags, in the order of their names, each ended by a NUL. So keys compare as tags do, and
 //! ports that share a name share a group.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -181,8 +182,8 @@ impl Keys {
             match key {
                 Key::Proto => text.extend_from_slice(protocol.name().as_bytes()),
                 Key::State => text.extend_from_slice(socket.state.name()),
-                Key::Device => text.extend_from_slice(&socket.local.device().unwrap_or_default()),
-                Key::Family => text.extend_from_slice(family(&socket.local)),
+                Key::Device => text.extend_from_slice(&device(protocol, &socket.local)),
+                Key::Family => text.extend_from_slice(family(protocol, &socket.local)),
                 Key::Direction => text.extend_from_slice(match is_inbound(protocol, socket, listening) {
                     Some(true) => b"inbound",
                     Some(false) => b"outbound",
@@ -204,8 +205,8 @@ impl Keys {
                         .as_bytes(),
                     ),
                 },
-                Key::LocalAddr => self.push_address(&socket.local, text),
-                Key::RemoteAddr => self.push_address(&socket.remote, text),
+                Key::LocalAddr => self.push_address(protocol, &socket.local, text),
+                Key::RemoteAddr => self.push_address(protocol, &socket.remote, text),
                 Key::LocalPort => self.push_port(protocol, &socket.local, text),
                 Key::RemotePort => self.push_port(protocol, &socket.remote, text),
             }
@@ -238,8 +239,8 @@ impl Keys {
     }
 
     /// An address, or the network that it is in; the path of a unix socket.
-    fn push_address(&self, end: &Endpoint<'_>, text: &mut Vec<u8>) {
-        let Some(address) = end.address().map(unmapped) else { return push_host(text, end) };
+    fn push_address(&self, protocol: Protocol, end: &Endpoint<'_>, text: &mut Vec<u8>) {
+        let Some(address) = address(protocol, end) else { return push_host(text, end) };
         let (network, prefix) = match address {
             _ if address.is_unspecified() => (address, None),
             IpAddr::V4(v4) => {
@@ -284,8 +285,22 @@ fn end(text: &mut Vec<u8>, start: usize) {
     text.push(END);
 }
 
-fn family(end: &Endpoint<'_>) -> &'static [u8] {
-    match end.address().map(unmapped) {
+/// The address of an end; a v4-mapped one is its v4 address. The text of a unix or packet socket may look like one.
+fn address(protocol: Protocol, end: &Endpoint<'_>) -> Option<IpAddr> {
+    end.address().filter(|_| protocol.has_ports()).map(unmapped)
+}
+
+/// The device that the socket is bound to, if any.
+fn device<'a>(protocol: Protocol, end: &Endpoint<'a>) -> Cow<'a, [u8]> {
+    match (protocol, *end) {
+        (Protocol::Unix, _) | (Protocol::Packet, Endpoint::Text { port: b"*", .. }) => Cow::default(),
+        (Protocol::Packet, Endpoint::Text { port, .. }) => Cow::Borrowed(port),
+        _ => end.device().unwrap_or_default(),
+    }
+}
+
+fn family(protocol: Protocol, end: &Endpoint<'_>) -> &'static [u8] {
+    match address(protocol, end) {
         Some(IpAddr::V4(_)) => b"ipv4",
         Some(IpAddr::V6(_)) => b"ipv6",
         None => b"",

@@ -6,7 +6,6 @@ use super::table::{Group, Table};
 use super::{Kind, Notes};
 use crate::inputs::socketstat::extra;
 use crate::inputs::socketstat::field::{Field, PRINTED};
-use crate::inputs::socketstat::socket::Protocol;
 use crate::metric::{Metric, Value};
 
 /// A field of a metric.
@@ -129,6 +128,6 @@ impl Lines<'_> {
 
     /// The connections of a group that have ended; `None` where they are not counted.
     fn closed(&self, place: usize, kind: &Kind) -> Option<u64> {
-        self.table.totals(place).get(self.counters.len()).copied().filter(|_| kind.protocol == Protocol::Tcp)
+        self.table.totals(place).get(self.counters.len()).copied().filter(|_| kind.hears_closed)
     }
 }

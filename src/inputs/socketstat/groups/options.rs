@@ -1,6 +1,6 @@
 //! The options of groups, checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::keys::{Key, Keys};
@@ -82,9 +82,14 @@ impl Groups {
         let kind = |protocol: &Protocol| Kind {
             protocol: *protocol,
             // Only TCP counts.
-            totals: Totals::new(counters.iter().copied().filter(|_| *protocol == Protocol::Tcp), owned),
-            listeners: std::collections::HashMap::new(),
+            totals: Totals::new(
+                counters.iter().copied().filter(|_| *protocol == Protocol::Tcp),
+                owned,
+                counts_closed,
+            ),
+            listeners: HashMap::new(),
             listening: PortSet::default(),
+            hears_closed: false,
             dumped: false,
             is_first: false,
             last_lines: 0,

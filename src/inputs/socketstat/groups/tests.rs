@@ -9,6 +9,7 @@ use crate::inputs::socketstat::field::{CONTRACT, FIELDS, Width};
 use crate::inputs::socketstat::socket::{Device, State};
 use crate::metric::{Metric, Value};
 
+mod ends;
 mod property;
 
 /// The lines of a gather: the tags of each, with its fields.

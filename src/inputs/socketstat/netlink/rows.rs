@@ -1,4 +1,4 @@
-//! From the payload of one message to one socket, for each family.
+//! Parses the payload of one message into one socket, for each address family.
 
 mod inet;
 mod packet;
@@ -10,13 +10,13 @@ use crate::inputs::socketstat::socket::{Protocol, Socket};
 /// Parses the messages of one dump.
 #[derive(Debug, Default)]
 pub struct Rows {
-    /// The inode of the row before, by which ss tells an SCTP association from a socket.
+    /// The inode of the previous socket. ss uses it to recognize an SCTP association.
     inode: u32,
 }
 
 impl Rows {
-    /// The socket in the payload of a message that answers for `protocol` and `family`; `None` where it is truncated, of
-    /// another family, or its attributes are malformed.
+    /// Parses the payload of an answer for `protocol` and `family`. `None` if it is truncated, of another family, or has
+    /// malformed attributes.
     pub fn parse<'a>(&mut self, protocol: Protocol, family: u8, payload: &'a [u8]) -> Option<Socket<'a>> {
         if payload.first() != Some(&family) {
             return None;

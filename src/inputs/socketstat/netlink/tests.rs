@@ -13,10 +13,10 @@ use crate::skip::skipped;
 
 const PORT: u32 = 4711;
 
-/// What happens on each channel that is opened, in order: a datagram or an errno at each receive.
+/// The results of receive on each opened channel, in order: a datagram or an errno.
 type Script = Vec<Vec<Result<Vec<u8>, Errno>>>;
 
-/// The number of requests of each channel that was opened.
+/// The number of requests on each opened channel.
 type Opened = Arc<Mutex<Vec<u32>>>;
 
 struct Scripted {
@@ -67,7 +67,7 @@ fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A unix socket with that peer.
+/// A unix socket with a peer.
 fn socket(sequence: u32, flags: u16, peer: u32) -> Vec<u8> {
     let mut payload = vec![1, 1, 1, 0];
     payload.resize(16, 0);
@@ -88,7 +88,7 @@ fn query(protocol: Protocol) -> Query {
     Query { protocol, states: !0, tcp_info: false, congestion: false, deadline: soon() }
 }
 
-/// The inode numbers of the peers, which unix sockets made by [`socket`] differ in.
+/// The inode numbers of the peers, which are different for each [`socket`].
 fn dump(source: &mut Netlink) -> (Result<Vec<Diagnostic>, SourceError>, Vec<u32>) {
     let mut peers = Vec::new();
     let outcome = source.dump(&query(Protocol::Unix), &mut |socket| match socket.remote {
@@ -103,7 +103,7 @@ fn text(result: Result<Vec<Diagnostic>, SourceError>) -> String {
 }
 
 #[test]
-fn keeps_the_channel_between_dumps_and_counts_requests_on() {
+fn keeps_the_channel_and_the_sequence_between_dumps() {
     let (mut source, opened) = scripted(vec![vec![
         Ok([socket(1, 0, 5), socket(1, 0, 6)].concat()),
         Ok(done(1, 0)),
@@ -117,7 +117,7 @@ fn keeps_the_channel_between_dumps_and_counts_requests_on() {
 }
 
 #[test]
-fn tells_a_protocol_that_is_not_in_the_kernel() {
+fn a_protocol_that_the_kernel_does_not_list_is_unsupported() {
     let error = message(ERROR, 0, 1, &(-2_i32).to_ne_bytes());
     for answer in [done(1, 2), error] {
         let (mut source, _) = scripted(vec![vec![Ok(answer)]]);
@@ -136,6 +136,46 @@ fn one_family_of_two_is_enough() {
     assert_eq!(*opened.lock().unwrap(), [2]);
 }
 
+/// The local ports of a TCP dump over such a script.
+fn tcp(script: Script) -> (Result<Vec<Diagnostic>, SourceError>, Vec<Option<u16>>) {
+    let (mut source, _) = scripted(script);
+    let mut ports = Vec::new();
+    let outcome = source.dump(&query(Protocol::Tcp), &mut |socket| ports.push(socket.local.port()));
+    (outcome, ports)
+}
+
+/// A TCP socket of a family with a local port.
+fn tcp_socket(kind: u16, sequence: u32, family: u8, port: u16) -> Vec<u8> {
+    let mut payload = vec![0; 72];
+    payload[0] = family;
+    payload[4..6].copy_from_slice(&port.to_be_bytes());
+    message(kind, 0, sequence, &payload)
+}
+
+#[test]
+fn both_families_of_tcp_come_from_one_walk() {
+    let row = |family, port| tcp_socket(TCPDIAG_GETSOCK, 1, family, port);
+    let answer = [row(10, 1), row(2, 2), row(7, 3), row(10, 4), done(1, 0)].concat();
+    let (outcome, ports) = tcp(vec![vec![Ok(answer)]]);
+    assert_eq!(ports, [Some(1), Some(2), Some(4)]);
+    assert_eq!(outcome.unwrap().len(), 1, "one row is of another family");
+    let (outcome, _) = tcp(vec![vec![Ok(done(1, 2))]]);
+    assert!(matches!(outcome, Err(SourceError::Unsupported(_))), "{outcome:?}");
+}
+
+#[test]
+fn each_family_of_tcp_by_itself_where_that_request_is_not_known() {
+    let row = |sequence, family, port| tcp_socket(SOCK_DIAG_BY_FAMILY, sequence, family, port);
+    for errno in [Errno::EINVAL, Errno::EOPNOTSUPP] {
+        let refused = vec![Ok(message(ERROR, 0, 1, &(-(errno as i32)).to_ne_bytes()))];
+        let by_family = vec![
+            Ok([row(2, 2, 1), row(2, 10, 9), done(2, 0)].concat()),
+            Ok([row(3, 10, 2), done(3, 0)].concat()),
+        ];
+        assert_eq!(tcp(vec![refused, by_family]).1, [Some(1), Some(2)]);
+    }
+}
+
 /// A source with one socket, or one that fails.
 struct Table(Result<(), fn(Cause) -> SourceError>);
 
@@ -148,7 +188,7 @@ impl Source for Table {
 }
 
 #[test]
-fn falls_back_where_the_kernel_does_not_list_a_protocol() {
+fn falls_back_if_the_kernel_does_not_list_a_protocol() {
     let with = |table| {
         let (source, _) = scripted(vec![vec![Ok(done(1, 2))]]);
         dump(&mut source.with_fallback(Box::new(Table(table))))
@@ -183,7 +223,7 @@ fn a_full_queue_and_a_truncated_datagram_fail() {
 }
 
 #[test]
-fn skips_what_answers_another_question() {
+fn skips_answers_to_other_requests() {
     let mut foreign = socket(1, 0, 6);
     foreign[12] ^= 1;
     let (mut source, _) = scripted(vec![vec![Ok([
@@ -200,7 +240,7 @@ fn skips_what_answers_another_question() {
 }
 
 #[test]
-fn a_bad_message_costs_its_row() {
+fn a_malformed_message_is_skipped() {
     let of_another_family = message(SOCK_DIAG_BY_FAMILY, 0, 1, &[2; 16]);
     let of_another_kind = message(99, 0, 1, &[1; 16]);
     let cut = message(SOCK_DIAG_BY_FAMILY, 0, 1, &[1; 12]);
@@ -221,18 +261,18 @@ fn a_bad_message_costs_its_row() {
 }
 
 #[test]
-fn a_broken_stream_fails_and_the_next_dump_opens_another() {
+fn a_malformed_datagram_fails_and_the_next_dump_reopens() {
     for broken in [Vec::new(), vec![1; 15], [socket(1, 0, 5), vec![0; 16]].concat()] {
         let good = vec![Ok([socket(2, 0, 6), done(2, 0)].concat())];
         let (mut source, opened) = scripted(vec![vec![Ok(broken)], good]);
-        assert!(text(dump(&mut source).0).ends_with("malformed answer of the kernel"));
+        assert!(text(dump(&mut source).0).ends_with("malformed answer from the kernel"));
         assert_eq!(dump(&mut source).1, [6]);
         assert_eq!(opened.lock().unwrap().len(), 2);
     }
 }
 
 #[test]
-fn the_deadline_ends_a_dump() {
+fn a_dump_times_out() {
     let (mut source, _) = scripted(vec![vec![Ok(socket(1, 0, 5))]]);
     assert_eq!(text(dump(&mut source).0), "netlink: cannot list unix sockets: timed out (option timeout)");
     let begin = Instant::now();
@@ -246,7 +286,7 @@ fn the_deadline_ends_a_dump() {
 }
 
 #[test]
-fn what_this_host_lacks_is_told_from_what_passes() {
+fn permanent_errors_are_unavailable_and_others_failed() {
     for (errno, unavailable) in [
         (Errno::EPROTONOSUPPORT, true),
         (Errno::EAFNOSUPPORT, true),

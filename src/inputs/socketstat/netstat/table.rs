@@ -1,10 +1,9 @@
-//! The socket table that `netstat -an` prints, line by line.
+//! Parses the socket table of `netstat -an`.
 //!
 //! Source: `protopr` in `usr.bin/netstat/inet.c` of FreeBSD and NetBSD and in `netstat.tproj/inet.c` of Apple's
-//! `network_cmds`, `netdomainpr` in `usr.bin/netstat/inet.c` of OpenBSD. All print sections of a title, a header
-//! and rows. The columns' order comes from the header; none of those before the state is ever empty, so
-//! cells are counted from the left. A section's title and header are only printed where it has a row: where there
-//! is no socket at all, nothing is.
+//! `network_cmds`, `netdomainpr` in `usr.bin/netstat/inet.c` of OpenBSD. All print sections of a title, a header and
+//! rows. The header gives the order of the columns. No column before the state is ever empty, so cells are counted from
+//! the left. A section without rows has no title and no header, so without any socket the output is empty.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -14,31 +13,31 @@ use crate::lines::TOO_LONG;
 use crate::netstat::{FirstLine, cells};
 use crate::number::parse_decimal;
 
-/// Reads one run's output and hands on the sockets of one protocol.
+/// Parses the output of one run, line by line, and passes on the sockets of one protocol.
 #[derive(Debug)]
-pub struct Table {
+pub struct NetstatTable {
     protocol: Protocol,
     states: u32,
     first: FirstLine,
     section: Section,
     seen_header: bool,
-    /// Whether this is the table of Linux's netstat.
-    of_linux: bool,
+    /// Whether this is the output of Linux's netstat.
+    is_linux: bool,
     skipped: Skipped,
     local: Vec<u8>,
     remote: Vec<u8>,
 }
 
-/// What the last title or header announced.
+/// The section that the current line belongs to.
 #[derive(Clone, Copy, Debug)]
 enum Section {
-    /// Nothing yet, or no table of sockets whose columns are known.
+    /// No section yet, or one without the expected columns.
     Other,
-    /// A table with these columns.
+    /// A table of sockets with these columns.
     Sockets(SocketColumns),
 }
 
-/// At which cell of a row each column stands.
+/// The index of each column in a row.
 #[derive(Clone, Copy, Debug)]
 struct SocketColumns {
     recv_q: Option<usize>,
@@ -48,25 +47,25 @@ struct SocketColumns {
     state: Option<usize>,
 }
 
-/// What the first cell of a row says.
+/// The protocol in the first cell of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Proto {
     Known(Protocol),
-    /// A socket of another kind: `icm4`, `ip6`, `ip 4` (two cells), `divert`.
+    /// Another protocol: `icm4`, `ip6`, `ip 4` (two cells), `divert`.
     Other,
 }
 
-/// What came of a whole output.
+/// The summary of one output.
 #[derive(Debug)]
 pub struct Summary {
     /// The malformed rows.
     pub skipped: Skipped,
-    /// Nothing was printed, which is how netstat says that there is no socket of the kind.
+    /// Whether the output was empty: there are no such sockets.
     pub empty: bool,
 }
 
-impl Table {
-    /// A parser for the sockets of `protocol`, tcp or udp, in `states`.
+impl NetstatTable {
+    /// A parser for the sockets of `protocol` (tcp or udp) in `states`.
     #[must_use]
     pub fn new(protocol: Protocol, states: u32) -> Self {
         Self {
@@ -75,14 +74,14 @@ impl Table {
             first: FirstLine::default(),
             section: Section::Other,
             seen_header: false,
-            of_linux: false,
+            is_linux: false,
             skipped: Skipped::default(),
             local: Vec::new(),
             remote: Vec::new(),
         }
     }
 
-    /// Takes the next line; `None` stands for one too long to be kept.
+    /// Takes the next line, or `None` for one that is too long.
     pub fn line(&mut self, line: Option<&[u8]>, each: &mut dyn FnMut(&Socket<'_>)) {
         let Some(line) = line else {
             self.skipped.add(None, TOO_LONG);
@@ -90,10 +89,10 @@ impl Table {
         };
         self.first.see(line);
         match cells(line).next() {
-            // FreeBSD and macOS end a table that changed meanwhile with `Some tcp sockets may have been deleted.`
+            // FreeBSD and macOS end a table that changed during the run with `Some tcp sockets may have been deleted.`
             None | Some(b"Some") => {}
             Some(b"Active") => {
-                self.of_linux |= is_title_of_linux(line);
+                self.is_linux |= is_linux_title(line);
                 self.section = Section::Other;
             }
             Some(b"Proto") => {
@@ -104,7 +103,7 @@ impl Table {
             Some(proto) => {
                 let read = match self.section {
                     Section::Sockets(columns) => self.row(columns, proto, line, each).is_some(),
-                    // A header that is not understood costs its rows.
+                    // Rows below an unknown header are skipped.
                     Section::Other => proto_of(proto) != Some(Proto::Known(self.protocol)),
                 };
                 if !read {
@@ -117,10 +116,10 @@ impl Table {
     /// Ends the output.
     ///
     /// # Errors
-    /// Where it was no table of sockets: its first line, quoted.
+    /// When it is not a table of sockets. The message quotes the first line.
     pub fn finish(self) -> Result<Summary, String> {
         match self.first.quoted() {
-            Some(first) if self.of_linux || !self.seen_header => Err(format!(
+            Some(first) if self.is_linux || !self.seen_header => Err(format!(
                 "printed unexpected output, expected a table of {} sockets, got {first}",
                 self.protocol
             )),
@@ -128,7 +127,7 @@ impl Table {
         }
     }
 
-    /// Reads one row. `None` where it cannot be read.
+    /// Parses one row. `None` if it is malformed.
     fn row(
         &mut self,
         columns: SocketColumns,
@@ -149,11 +148,11 @@ impl Table {
         let remote_port = split_address(cell(columns.remote)?, &mut self.remote)?;
         let state = match columns.state.filter(|_| self.protocol.has_state()) {
             Some(column) => state_of(cell(column)?)?,
-            // A datagram socket is connected where it has a peer.
+            // A datagram socket with a peer is connected.
             None if self.remote == b"*" => State::Text(b"UNCONN"),
             None => State::Text(b"ESTAB"),
         };
-        // A state that ss does not know either is listed.
+        // A state that ss does not know is always listed.
         if state.number().is_none_or(|number| self.states & (1 << number) != 0) {
             each(&Socket {
                 local: Endpoint::Text { address: &self.local, port: local_port },
@@ -169,13 +168,13 @@ impl Table {
 }
 
 impl SocketColumns {
-    /// Reads a header: `Proto Recv-Q Send-Q Local Address Foreign Address (state)`, where `State` and `TCP-State`
-    /// are other spellings of the last, and other columns may stand between or after. `None` where the addresses,
-    /// or the state of a protocol that has one, are not among them.
+    /// Parses a header: `Proto Recv-Q Send-Q Local Address Foreign Address (state)`. The last may also be `State` or
+    /// `TCP-State`, and there may be other columns between or after. `None` if an address is missing, or the state of a
+    /// protocol that has one.
     fn of(line: &[u8], protocol: Protocol) -> Option<Self> {
         let (mut recv_q, mut send_q, mut local, mut remote, mut state) = (None, None, None, None, None);
         let names = cells(line)
-            // The second word of a column's name; what it runs together with is the next column.
+            // The second word of a column's name may run together with the next column.
             .map(|name| name.strip_prefix(b"Address").unwrap_or(name))
             .filter(|name| !name.is_empty());
         for (column, name) in names.enumerate() {
@@ -187,7 +186,7 @@ impl SocketColumns {
                 b"(state)" | b"State" | b"TCP-State" => &mut state,
                 _ => continue,
             };
-            // macOS has a second column `state` with -v: the first is the connection's.
+            // With -v macOS has two columns `state`. The first is the state of the connection.
             known.get_or_insert(column);
         }
         if protocol.has_state() && state.is_none() {
@@ -197,16 +196,16 @@ impl SocketColumns {
     }
 }
 
-/// Whether a section's title is one of net-tools' netstat, which splits addresses with colons: the others say
-/// `(including servers)` or nothing.
-fn is_title_of_linux(line: &[u8]) -> bool {
+/// Whether a section's title is from Linux's netstat (net-tools), which prints addresses in another format. The others
+/// print `(including servers)` or nothing in parentheses.
+fn is_linux_title(line: &[u8]) -> bool {
     [&b"(servers and established)"[..], b"(w/o servers)", b"(only servers)"]
         .iter()
         .any(|title| memchr::memmem::find(line, title).is_some())
 }
 
-/// Reads a protocol cell: `tcp`, `tcp4`, `tcp6`, `tcp46` (both families), `toe4` (FreeBSD: a TCP connection that the
-/// network card runs), `udp` likewise. `None` where it is no name of a protocol.
+/// Parses a protocol: `tcp`, `tcp4`, `tcp6`, `tcp46` (both families), `toe4` (FreeBSD: TCP offloaded to the network card),
+/// `udp` and so on. `None` if it is not the name of a protocol.
 fn proto_of(cell: &[u8]) -> Option<Proto> {
     let name =
         [&b"46"[..], b"4", b"6"].into_iter().find_map(|family| cell.strip_suffix(family)).unwrap_or(cell);
@@ -217,8 +216,8 @@ fn proto_of(cell: &[u8]) -> Option<Proto> {
     }
 }
 
-/// Reads a state of `tcpstates` in `netinet/tcp_fsm.h`, or the number that stands for one that netstat does not know:
-/// ss calls such a state `UNKNOWN`. FreeBSD adds `*` to the state of a connection that has yet to send its SYN or FIN.
+/// Translates a state of `tcpstates` in `netinet/tcp_fsm.h` to the name that ss prints. netstat prints a number for a
+/// state that it does not know; ss calls it `UNKNOWN`. FreeBSD appends `*` if the SYN or FIN is not sent yet.
 fn state_of(cell: &[u8]) -> Option<State<'static>> {
     Some(State::Text(match cell.strip_suffix(b"*").unwrap_or(cell) {
         b"CLOSED" => b"UNCONN",
@@ -236,9 +235,9 @@ fn state_of(cell: &[u8]) -> Option<State<'static>> {
     }))
 }
 
-/// Splits an address cell at its last dot, returns the port and writes the address as ss would: an IPv6 address in
-/// brackets, its zone after them. `*` stands for any on either side and stays: netstat does not say of which family,
-/// and ss prints `*` for a socket of both. `None` where it is no address and port.
+/// Splits an address cell at its last dot. Returns the port and writes the address as ss prints it: an IPv6 address in
+/// brackets, followed by its zone. `*`, any address or port, stays: netstat does not print the family, and ss prints `*`
+/// for a socket of both families. `None` if it is not an address and port.
 fn split_address<'a>(cell: &'a [u8], address: &mut Vec<u8>) -> Option<&'a [u8]> {
     let dot = memchr::memrchr(b'.', cell)?;
     let (host, port) = (cell.get(..dot)?, cell.get(dot + 1..)?);

@@ -2,7 +2,7 @@ use std::ffi::OsStr;
 
 use proptest::prelude::*;
 
-use super::table::Table;
+use super::table::NetstatTable;
 use super::{CAPABILITIES, probe, runs};
 use crate::inputs::socketstat::print::printed;
 use crate::inputs::socketstat::socket::{Protocol, Socket};
@@ -13,13 +13,13 @@ const HEADER: &str = "Active Internet connections (including servers)
 Proto Recv-Q Send-Q Local Address          Foreign Address        (state)
 ";
 
-/// How many rows were skipped, and whether nothing was printed.
+/// The number of skipped rows, and whether nothing was printed.
 type End = Result<(u64, bool), String>;
 
-/// What `Table` makes of an output: each socket as `local port remote port state recv_q send_q`, and the end.
+/// Parses an output: each socket as `local port remote port state recv_q send_q`, and the result.
 fn read(protocol: Protocol, output: &[u8]) -> (Vec<String>, End) {
     let mut sockets = Vec::new();
-    let mut table = Table::new(protocol, listed(protocol));
+    let mut table = NetstatTable::new(protocol, listed(protocol));
     for line in output.split(|byte| *byte == b'\n') {
         table.line(Some(line), &mut |socket| sockets.push(shown(socket)));
     }
@@ -36,7 +36,7 @@ fn rows(protocol: Protocol, rows: &str) -> (Vec<String>, u64) {
     (sockets, end.expect("a header is there").0)
 }
 
-/// One row's socket.
+/// The socket of one row.
 fn only(protocol: Protocol, row: &str) -> String {
     let (mut sockets, left_out) = rows(protocol, row);
     assert_eq!((sockets.len(), left_out), (1, 0), "{row}");
@@ -44,7 +44,7 @@ fn only(protocol: Protocol, row: &str) -> String {
 }
 
 #[test]
-fn every_state_is_named_as_ss_names_it() {
+fn states_have_the_names_of_ss() {
     for (state, name) in [
         ("SYN_SENT", "SYN-SENT"),
         ("ESTABLISHED", "ESTAB"),
@@ -68,7 +68,7 @@ fn every_state_is_named_as_ss_names_it() {
 }
 
 #[test]
-fn addresses_are_written_as_ss_writes_them() {
+fn addresses_are_printed_as_ss_does() {
     for (cell, expected) in [
         ("10.0.0.1.22", "10.0.0.1 22"),
         ("*.22", "* 22"),
@@ -111,7 +111,7 @@ fn protocol_cells_of_every_system_are_known() {
 }
 
 #[test]
-fn rows_of_other_protocols_and_closing_remarks_are_no_faults() {
+fn other_protocols_and_closing_remarks_are_not_malformed() {
     let others = "ip 4       0      0 *.*                    *.*
 icm6       0      0 *.*                    *.*
 ip6        0      0 *.58                   *.*
@@ -123,14 +123,14 @@ Some tcp sockets may have been deleted.
 }
 
 #[test]
-fn a_datagram_socket_without_a_peer_is_left_out() {
+fn a_datagram_socket_without_a_peer_is_omitted() {
     let udp = "udp4 0 0 10.0.0.1.123 *.*\nudp46 0 0 *.5353 *.*\nudp6 7 0 ::1.9 ::1.53\n";
     let expected = vec!["[::1] 9 [::1] 53 ESTAB Some(7) Some(0)".to_owned()];
     assert_eq!(rows(Protocol::Udp, udp), (expected, 0));
 }
 
 #[test]
-fn rows_that_cannot_be_read_are_counted_and_cost_no_other() {
+fn malformed_rows_are_counted_and_affect_no_others() {
     let good = "tcp4 0 0 10.0.0.1.22 10.0.0.2.4000 ESTABLISHED";
     for bad in [
         "tcp4",
@@ -154,14 +154,14 @@ fn rows_that_cannot_be_read_are_counted_and_cost_no_other() {
         let (sockets, left_out) = rows(Protocol::Tcp, &format!("{good}\n{bad}\n{good}\r\n"));
         assert_eq!((sockets.len(), left_out), (2, 1), "{bad}");
     }
-    let mut table = Table::new(Protocol::Udp, !0);
+    let mut table = NetstatTable::new(Protocol::Udp, !0);
     table.line(Some(b"Proto Recv-Q Send-Q Local Address Foreign Address"), &mut |_| {});
     table.line(None, &mut |_| {});
     assert_eq!(table.finish().unwrap().skipped.count(), 1);
 }
 
 #[test]
-fn the_header_says_where_the_columns_are() {
+fn the_header_gives_the_columns() {
     let openbsd = b"Proto   Recv-Q Send-Q Recv-W Send-W Cgst-W  Local Address  Foreign Address  TCP-State
 tcp 1 2 3 4 5 10.0.0.1.22 10.0.0.2.4000 ESTABLISHED
 Active Internet connections (including servers)
@@ -184,14 +184,14 @@ tcp46 1 2 ::1.22 ::1.4000 LAST_ACK 77
 }
 
 #[test]
-fn rows_under_a_header_that_is_not_understood_are_counted() {
+fn rows_below_an_unknown_header_are_counted() {
     let output = format!("{HEADER}Proto Recv-Q\ntcp4 0 0 10.0.0.1.22 10.0.0.2.4000 ESTABLISHED\n");
     let (sockets, end) = read(Protocol::Tcp, output.as_bytes());
     assert_eq!((sockets.len(), end), (0, Ok((1, false))));
 }
 
 #[test]
-fn a_table_of_something_else_is_not_read() {
+fn other_tables_are_ignored() {
     let unix = format!(
         "{HEADER}tcp4 0 0 10.0.0.1.22 10.0.0.2.4000 CLOSING
 Active UNIX domain sockets
@@ -204,18 +204,18 @@ fffff800 stream      0      0        0 fffff801        0        0
 }
 
 #[test]
-fn an_output_without_a_header_is_foreign_and_quoted() {
+fn an_output_without_a_header_is_refused_and_quoted() {
     let text =
         "printed unexpected output, expected a table of tcp sockets, got \"Active Internet\\tconnections\"";
     assert_eq!(read(Protocol::Tcp, b"\n Active Internet\tconnections\r\n").1, Err(text.to_owned()));
     let text = "printed unexpected output, expected a table of udp sockets, got \"usage: netstat\"";
     assert_eq!(read(Protocol::Udp, b"usage: netstat\nudp4 0 0 *.1 *.*\n").1, Err(text.to_owned()));
-    // A header without the state tells nothing of tcp.
+    // tcp needs a header with the state.
     assert!(read(Protocol::Tcp, b"Proto Recv-Q Send-Q Local Address Foreign Address\n").1.is_err());
 }
 
 #[test]
-fn the_netstat_of_linux_is_none_of_these() {
+fn the_netstat_of_linux_is_refused() {
     let linux = b"Active Internet connections (servers and established)
 Proto Recv-Q Send-Q Local Address           Foreign Address         State
 tcp        0      0 0.0.0.0:2024            0.0.0.0:*               LISTEN
@@ -234,7 +234,7 @@ fn an_empty_output_means_no_sockets() {
 }
 
 #[test]
-fn each_system_gets_the_flags_that_do_not_cut_addresses() {
+fn each_system_gets_the_flags_that_do_not_truncate_addresses() {
     assert_eq!(runs(Platform::FreeBsd, Protocol::Tcp), [["-anW", "-p", "tcp"]]);
     assert_eq!(runs(Platform::MacOs, Protocol::Udp), [["-anl", "-p", "udp"]]);
     assert_eq!(runs(Platform::OpenBsd, Protocol::Udp), [["-anv", "-p", "udp"]]);

@@ -1,6 +1,6 @@
 //! The paths of cgroups by their numbers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,11 @@ const INTERVAL: Duration = Duration::from_secs(10);
 const MOST: usize = 200_000;
 /// The longest path that is kept, in bytes.
 const LONGEST_PATH: usize = 4096;
+/// The most bytes of paths that are kept.
+const MOST_TEXT: usize = 32 * 1024 * 1024;
+/// How long a number that no directory has is not looked for again: a cgroup that was removed does not come back, but the
+/// tree may be mounted.
+const REMOVED_FOR: Duration = Duration::from_secs(600);
 /// A number that no directory has (any more).
 const REMOVED: &str = "(removed)";
 
@@ -27,21 +32,36 @@ pub(super) struct Cgroups {
     sys: PathBuf,
     paths: HashMap<u64, String>,
     walked: Option<Instant>,
+    /// Numbers that no directory had, and since when they are collected.
+    removed: HashSet<u64>,
+    removed_since: Option<Instant>,
 }
 
 impl Cgroups {
     /// Those of the tree that the file `mounts` (`/proc/self/mountinfo`) names, below `sys` where that is not `/sys`.
     pub(super) fn new(mounts: PathBuf, sys: PathBuf) -> Self {
-        Self { mounts, sys, paths: HashMap::new(), walked: None }
+        let (paths, removed) = (HashMap::new(), HashSet::new());
+        Self { mounts, sys, paths, walked: None, removed, removed_since: None }
     }
 
     /// The path of a cgroup below the mount: `/system.slice/nginx.service`.
     pub(super) fn path(&mut self, number: u64, now: Instant) -> &str {
-        let walk = self.walked.is_none_or(|walked| now.saturating_duration_since(walked) >= INTERVAL);
-        if walk && !self.paths.contains_key(&number) {
-            self.walked = Some(now);
-            // A cgroup that was removed keeps its name as long as its sockets live.
-            self.walk();
+        let passed = |since: Option<Instant>, time| {
+            since.is_none_or(|since| now.saturating_duration_since(since) >= time)
+        };
+        if !self.paths.contains_key(&number) && passed(self.walked, INTERVAL) {
+            if passed(self.removed_since, REMOVED_FOR) || self.removed.len() > MOST {
+                self.removed.clear();
+                self.removed_since = Some(now);
+            }
+            if !self.removed.contains(&number) {
+                self.walked = Some(now);
+                // A cgroup that was removed keeps its name as long as its sockets live.
+                self.walk();
+                if !self.paths.contains_key(&number) {
+                    self.removed.insert(number);
+                }
+            }
         }
         self.paths.get(&number).map_or(REMOVED, String::as_str)
     }
@@ -54,7 +74,7 @@ impl Cgroups {
         // What is removed meanwhile is not there: no directory, no name.
         let mut found = HashMap::new();
         let mut left = vec![(root, String::new())];
-        let mut looked_at = 0;
+        let (mut looked_at, mut text) = (0, 0);
         while let Some((directory, path)) = left.pop() {
             for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
                 if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -62,19 +82,20 @@ impl Cgroups {
                 }
                 looked_at += 1;
                 let path = format!("{path}/{}", entry.file_name().to_string_lossy());
-                if looked_at > MOST || path.len() > LONGEST_PATH {
+                text += path.len();
+                if looked_at > MOST || text > MOST_TEXT || path.len() > LONGEST_PATH {
                     continue;
                 }
                 left.push((entry.path(), path.clone()));
                 found.insert(entry.ino(), path);
             }
         }
-        self.paths.extend(found);
         // Names of cgroups that went long ago are only a burden.
-        if self.paths.len() > MOST {
+        let known: usize = self.paths.values().map(String::len).sum();
+        if self.paths.len() + found.len() > 2 * MOST || known + text > 2 * MOST_TEXT {
             self.paths.clear();
-            self.walked = None;
         }
+        self.paths.extend(found);
     }
 
     /// Where cgroup v2 is mounted: `/sys/fs/cgroup`, or `/sys/fs/cgroup/unified` beside version 1.
@@ -138,6 +159,29 @@ mod tests {
             "its sockets may live on"
         );
         assert_eq!(cgroups.path(1, now + INTERVAL * 5), REMOVED);
+
+        // A number that no directory has costs one walk, and not one in ten seconds.
+        assert_eq!(cgroups.path(1, now + INTERVAL * 6), REMOVED);
+        assert_eq!(cgroups.walked, Some(now + INTERVAL * 5));
+        assert_eq!(cgroups.path(1, now + INTERVAL * 5 + REMOVED_FOR), REMOVED);
+        assert_eq!(cgroups.walked, Some(now + INTERVAL * 5 + REMOVED_FOR));
+    }
+
+    #[test]
+    fn thousands_of_cgroups_are_found_in_one_walk() {
+        let root = tempfile::tempdir().unwrap();
+        let mounts = root.path().join("mountinfo");
+        fs::write(&mounts, MOUNTS).unwrap();
+        let tree = root.path().join("fs/cgroup/unified");
+        for slice in 0..50 {
+            for service in 0..60 {
+                fs::create_dir_all(tree.join(format!("{slice}.slice/{service}.service"))).unwrap();
+            }
+        }
+        let mut cgroups = Cgroups::new(mounts, root.path().to_owned());
+        let last = fs::metadata(tree.join("49.slice/59.service")).unwrap().ino();
+        assert_eq!(cgroups.path(last, Instant::now()), "/49.slice/59.service");
+        assert_eq!(cgroups.paths.len(), 1 + 50 + 50 * 60);
     }
 
     #[test]

@@ -22,12 +22,12 @@ fn prints_addresses_as_ss_does() {
         ("fe80::70e1:abff:fe53:55ed", "[fe80::70e1:abff:fe53:55ed]"),
         ("::ffff:127.0.0.1", "[::ffff:127.0.0.1]"),
         ("::ffff:0.0.0.0", "[::ffff:0.0.0.0]"),
-        // glibc, unlike std: the deprecated IPv4-compatible form.
+        // The deprecated IPv4-compatible form: as glibc, unlike std.
         ("::10.0.0.1", "[::10.0.0.1]"),
         ("::1:0", "[::0.1.0.0]"),
         ("1::", "[1::]"),
         ("2001:db8:0:1:0:0:0:2", "[2001:db8:0:1::2]"),
-        // One zero is not shortened, and of two runs as long the first is.
+        // A single zero is not shortened. Of two equal runs, the first is.
         ("2001:db8:0:1:2:3:4:5", "[2001:db8:0:1:2:3:4:5]"),
         ("1:0:0:2:3:0:0:4", "[1::2:3:0:0:4]"),
         ("64:ff9b::10.0.0.1", "[64:ff9b::a00:1]"),

@@ -1,7 +1,7 @@
-//! The tables' lines.
+//! Parses the socket tables of `/proc/net`.
 //!
 //! Sources: proc(5) and, in the kernel, `get_tcp4_sock` (`net/ipv4/tcp_ipv4.c`), `udp4_format_sock`, `raw_sock_seq_show`
-//! and their IPv6 likes, `unix_seq_show` (`net/unix/af_unix.c`), `packet_seq_show` (`net/packet/af_packet.c`).
+//! and their IPv6 counterparts, `unix_seq_show` (`net/unix/af_unix.c`), `packet_seq_show` (`net/packet/af_packet.c`).
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -19,32 +19,33 @@ const NEW_SYN_RECV: u8 = 12;
 const LISTENING: u32 = 1 << 16;
 /// `SS_UNCONNECTED`.
 const UNCONNECTED: u8 = 1;
-/// `SS_CONNECTED`. The kernel prints `SS_CONNECTING` for a socket that is established but not accepted yet: it has no
-/// inode, and ss does not list it.
+/// `SS_CONNECTED`. The kernel prints `SS_CONNECTING` for a connection that is not accepted yet: it has no inode, and ss
+/// does not list it.
 const CONNECTED: u8 = 3;
 
-/// Reads one table, line by line. A line that is no row costs that row.
+/// Parses one table, line by line. Malformed rows are skipped.
 ///
-/// While sockets come and go the kernel lists some of them twice; the repeats are dropped.
+/// The kernel lists some sockets twice while others open and close. Duplicates are dropped.
 #[derive(Debug)]
-pub struct Table {
+pub struct ProcTable {
     protocol: Protocol,
     states: u32,
     little_endian: bool,
-    /// Lines so far.
+    /// How many lines were read so far.
     number: u64,
-    /// The first line where it is not the header that is due.
+    /// The first line, if it is not the expected header.
     not_header: Option<Vec<u8>>,
     skipped: Skipped,
     seen: HashSet<Identity>,
 }
 
-/// What tells a socket from another: addresses, ports and inode.
+/// Identifies a socket: addresses, ports and inode.
 type Identity = (End, End, u64);
 type End = (IpAddr, u16);
 
-impl Table {
-    /// A table of the sockets of `protocol` in `states`, with addresses in the byte order of the machine that wrote it.
+impl ProcTable {
+    /// A parser for the table of `protocol` that returns the sockets in `states`. Addresses are in the byte order of the
+    /// machine that wrote the table.
     #[must_use]
     pub fn new(protocol: Protocol, states: u32, little_endian: bool) -> Self {
         Self {
@@ -58,7 +59,7 @@ impl Table {
         }
     }
 
-    /// Takes the next line (`None` for one that is too long): its socket, if it is in one of the states.
+    /// Takes the next line, or `None` for one that is too long. Returns its socket if it is in one of the states.
     pub fn line<'a>(&mut self, line: Option<&'a [u8]>) -> Option<Socket<'a>> {
         self.number += 1;
         let text = line.unwrap_or(TOO_LONG);
@@ -81,10 +82,10 @@ impl Table {
         (self.states & (1 << state) != 0 && self.is_new(&socket)).then_some(socket)
     }
 
-    /// Ends the table: the rows that were skipped.
+    /// Ends the table and returns the skipped rows.
     ///
     /// # Errors
-    /// When it was not such a table.
+    /// When the first line is not the expected header.
     pub fn finish(self) -> Result<Skipped, Cause> {
         let expected = format!("expected the header of the {} sockets, got ", self.protocol);
         match self.not_header {
@@ -155,7 +156,7 @@ fn end(word: &[u8], little_endian: bool) -> Option<Endpoint<'static>> {
     Some(Endpoint::Inet { address, port, device: Device::Any, v6only: false })
 }
 
-/// `Num RefCount Protocol Flags Type St Inode Path`, where the path may hold blanks and follows one.
+/// `Num RefCount Protocol Flags Type St Inode Path`. The path follows one space and may contain more.
 fn unix(line: &[u8]) -> Option<Socket<'_>> {
     let mut words = Words(line);
     let [_number, _references, _protocol] = [words.next()?, words.next()?, words.next()?];
@@ -184,7 +185,7 @@ fn packet(line: &[u8]) -> Option<Socket<'_>> {
     let [_socket, _references] = [words.next()?, words.next()?];
     let kind = u16::try_from(parse_decimal(words.next()?)?).ok()?;
     let protocol = u16::try_from(hexadecimal(words.next()?)?).ok()?;
-    // -1 where the device is gone.
+    // -1 if the device is gone.
     let device = match words.next()? {
         b"-1" => u32::MAX,
         index => u32::try_from(parse_decimal(index)?).ok()?,
@@ -203,7 +204,7 @@ fn packet(line: &[u8]) -> Option<Socket<'_>> {
     })
 }
 
-/// The words that are left of a line.
+/// Splits the rest of a line into words.
 struct Words<'a>(&'a [u8]);
 
 impl<'a> Words<'a> {
@@ -221,7 +222,7 @@ fn split(word: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     Some((word.get(..at)?, word.get(at + 1..)?))
 }
 
-/// Plain hexadecimal digits: no sign, no more than 32 bits.
+/// Parses hexadecimal digits without a sign, up to 32 bits.
 fn hexadecimal(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() {
         return None;

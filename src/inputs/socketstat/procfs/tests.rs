@@ -21,7 +21,7 @@ fn dump(net: &Path, protocol: Protocol) -> (usize, Result<Vec<Diagnostic>, Sourc
 }
 
 #[test]
-fn reads_what_there_is_of_both_families() {
+fn reads_the_tables_of_both_families() {
     let net = tempfile::tempdir().unwrap();
     let net = net.path();
     let missing = format!("there is no {0}/tcp and no {0}/tcp6", net.display());
@@ -36,7 +36,7 @@ fn reads_what_there_is_of_both_families() {
     assert!(matches!(dump(net, Protocol::Tcp), (2, Ok(notes)) if notes.is_empty()));
     probe(net).unwrap();
 
-    // Another protocol's table is enough.
+    // The table of another protocol is enough.
     fs::remove_file(net.join("tcp")).unwrap();
     fs::remove_file(net.join("tcp6")).unwrap();
     fs::write(net.join("unix"), "").unwrap();
@@ -53,7 +53,7 @@ fn has_no_table_of_dccp_and_sctp() {
 }
 
 #[test]
-fn a_bad_line_of_each_family_is_told() {
+fn malformed_lines_of_each_family_are_reported() {
     let net = tempfile::tempdir().unwrap();
     for name in ["udp", "udp6"] {
         fs::write(net.path().join(name), format!("{HEADER}{ROW}x\n{}", ROW.replace(" 1 1 ", " 2 1 ")))
@@ -64,7 +64,7 @@ fn a_bad_line_of_each_family_is_told() {
 }
 
 #[test]
-fn what_is_no_file_is_an_error_and_no_hang() {
+fn other_file_types_are_an_error() {
     let net = tempfile::tempdir().unwrap();
     fs::create_dir(net.path().join("udp")).unwrap();
     assert!(matches!(dump(net.path(), Protocol::Udp), (0, Err(SourceError::Failed(_)))));
@@ -76,7 +76,7 @@ fn what_is_no_file_is_an_error_and_no_hang() {
 }
 
 #[test]
-fn the_deadline_ends_a_dump_of_what_has_no_end() {
+fn an_endless_file_times_out() {
     let net = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("/dev/zero", net.path().join("unix")).unwrap();
     let query = query(Protocol::Unix, Duration::from_millis(50));

@@ -36,11 +36,10 @@ impl Addresses {
     pub(super) fn of_option(entries: &[String], paths: bool) -> Result<Option<Self>, String> {
         let (excluded, included): (Vec<&str>, Vec<&str>) =
             entries.iter().map(String::as_str).partition(|entry| entry.starts_with('!'));
-        let excluded = excluded.iter().filter_map(|entry| entry.strip_prefix('!'));
         let addresses = Self {
             rest: included.is_empty(),
-            included: Entries::new(included.into_iter(), paths)?,
-            excluded: Entries::new(excluded, paths)?,
+            included: Entries::new(&included, paths)?,
+            excluded: Entries::new(&excluded, paths)?,
         };
         Ok(Some(addresses).filter(|_| !entries.is_empty()))
     }
@@ -54,7 +53,8 @@ impl Addresses {
             let has = |entries: &Entries| entries.paths.as_ref().is_some_and(|paths| paths.matches(&path));
             return (self.rest || has(&self.included)) && !has(&self.excluded);
         }
-        let Some(address) = end.address() else { return self.rest };
+        // The text of a packet socket may look like an address.
+        let Some(address) = end.address().filter(|_| protocol.has_ports()) else { return self.rest };
         let address = Network::of(address);
         let has = |entries: &Entries| entries.networks.iter().any(|network| network.contains(address));
         (self.rest || has(&self.included)) && !has(&self.excluded)
@@ -62,12 +62,13 @@ impl Addresses {
 }
 
 impl Entries {
-    fn new<'a>(entries: impl Iterator<Item = &'a str>, paths: bool) -> Result<Self, String> {
+    fn new(entries: &[&str], paths: bool) -> Result<Self, String> {
         let (mut networks, mut globs) = (Vec::new(), Vec::new());
         for entry in entries {
-            match network(entry) {
+            let text = entry.strip_prefix('!').unwrap_or(entry);
+            match network(text) {
                 Some(network) => networks.push(network),
-                None if paths => globs.push(entry.to_owned()),
+                None if paths => globs.push(text.to_owned()),
                 None => {
                     let allowed = "is neither an address nor a network such as \"10.0.0.0/8\"";
                     return Err(format!("{} {allowed}", quote(entry.as_bytes())));

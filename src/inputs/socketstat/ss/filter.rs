@@ -1,4 +1,4 @@
-//! Which states ss is asked for.
+//! The state filter of ss.
 //!
 //! Source: `scan_state` and the loop over the arguments in `main` in `misc/ss.c` of iproute2, from 3.12 on.
 
@@ -6,17 +6,17 @@ use crate::inputs::socketstat::select::state_names;
 use crate::inputs::socketstat::socket::Protocol;
 use crate::inputs::socketstat::state;
 
-/// The arguments that make ss list the sockets of `protocol` in `states` (bit N for state N); none for the states that
-/// it lists anyway.
+/// The arguments that make ss list the sockets of `protocol` in `states` (bit N for state N). Empty for the states that
+/// ss lists by default.
 pub(super) fn arguments(protocol: Protocol, states: u32) -> impl Iterator<Item = &'static str> {
     let asked = if states == state::listed(protocol) { 0 } else { states };
-    // In state 0 there are no sockets: it is asked for only where a second state has a purpose.
+    // No socket is in state 0. It is only a second state, so that ss prints the column.
     let asked = if (asked & !1).is_power_of_two() { asked } else { asked & !1 };
     state_names(asked).flat_map(|name| ["state", name])
 }
 
-/// The state of every socket where only one is asked for: ss then leaves the column out. Raw sockets may be in another one
-/// even so.
+/// The state of every socket if `states` is a single state: ss then omits the column. `None` for raw sockets, which may
+/// be in another state even then.
 pub(super) fn only_state(protocol: Protocol, states: u32) -> Option<u8> {
     let is_only = states.is_power_of_two() && protocol != Protocol::Raw;
     is_only.then(|| states.trailing_zeros()).and_then(|number| number.try_into().ok())
@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_only_where_other_states_are_wanted() {
+    fn the_default_states_need_no_filter() {
         for protocol in Protocol::ALL {
             assert_eq!(line(protocol, state::listed(protocol)), "");
         }
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_state_is_not_printed() {
+    fn a_single_state_has_no_column() {
         assert_eq!(only_state(Protocol::Udp, state::listed(Protocol::Udp)), Some(1));
         assert_eq!(only_state(Protocol::Tcp, 1 << 10), Some(10));
         assert_eq!(only_state(Protocol::Tcp, 0b11), None);

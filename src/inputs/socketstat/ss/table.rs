@@ -1,9 +1,9 @@
-//! The parser of ss's tables.
+//! Parses the tables that ss prints.
 //!
-//! Source of the format: `misc/ss.c` of iproute2, from 3.12 on. A table is a header line, then a row per socket;
-//! a line that begins with white space describes the socket above it (`-i`). Which columns a row begins with
-//! differs between versions and protocols, so the header decides; its cells may run together
-//! (`Peer Address:PortProcess`), so it is searched for words and not split into cells.
+//! Source of the format: `misc/ss.c` of iproute2, from 3.12 on. A table is a header line, then one row per socket.
+//! A line that begins with white space has the details of the socket above it (`-i`). The first columns differ between
+//! versions and protocols, so they are taken from the header. Its cells may run together (`Peer Address:PortProcess`), so
+//! it is searched for words, not split into cells.
 
 use std::ops::Range;
 
@@ -19,15 +19,15 @@ use crate::logger::Level;
 use crate::number::parse_decimal;
 use crate::quote::quote;
 
-/// One table as it arrives, line by line.
-pub struct Table {
+/// Parses one table, line by line.
+pub struct SsTable {
     protocol: Protocol,
-    /// The state of every socket, where there is no column for it.
+    /// The state of every socket, if there is no column for it.
     only_state: Option<u8>,
     columns: Option<LeadingColumns>,
     alignment: Alignment,
     above: Above,
-    /// The row above, kept until the next one: the lines below it may add to it.
+    /// The last row, kept until the next one, since the lines below it add details.
     row: Vec<u8>,
     cells: Cells,
     counters: [Option<u64>; PRINTED],
@@ -35,7 +35,7 @@ pub struct Table {
     orphans: u64,
 }
 
-/// What the line above was.
+/// What the last row was.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Above {
     Nothing,
@@ -43,14 +43,14 @@ enum Above {
     Skipped,
 }
 
-/// The columns in front of the queues.
+/// Which columns stand before the queues.
 #[derive(Clone, Copy)]
 struct LeadingColumns {
     netid: bool,
     state: bool,
 }
 
-/// Where the cells of the row above are.
+/// The positions of the cells in the last row.
 #[derive(Clone, Debug, Default)]
 struct Cells {
     netid: Range<usize>,
@@ -63,8 +63,8 @@ struct Cells {
     remote_port: Range<usize>,
 }
 
-impl Table {
-    /// A parser of what `ss -in --PROTO` prints.
+impl SsTable {
+    /// A parser for the output of `ss -in --PROTO`.
     #[must_use]
     pub fn new(protocol: Protocol) -> Self {
         Self {
@@ -81,16 +81,16 @@ impl Table {
         }
     }
 
-    /// A parser for where only one state was asked for, so that ss may print none.
+    /// Sets the state of every socket, for when ss omits the column.
     #[must_use]
     pub(super) fn with_only_state(self, only_state: Option<u8>) -> Self {
         Self { only_state, ..self }
     }
 
-    /// Takes the next line; `None` is one too long to be ss's.
+    /// Takes the next line, or `None` for one that is too long.
     ///
     /// # Errors
-    /// When this is no table of ss's: what it is instead.
+    /// When the first line is not a header of ss. The message quotes it.
     pub fn line(&mut self, line: Option<&[u8]>, each: &mut dyn FnMut(&Socket<'_>)) -> Result<(), String> {
         if line == Some(b"") {
             return Ok(());
@@ -121,7 +121,7 @@ impl Table {
         Ok(())
     }
 
-    /// Ends the table: what there is to say about it.
+    /// Ends the table and returns its diagnostics.
     ///
     /// # Errors
     /// When nothing was printed.
@@ -147,7 +147,7 @@ impl Table {
         let cells = if self.protocol == Protocol::Unix {
             let Some((cells, ends)) = cells else { return self.skip(line) };
             let Some(cells) = unix_cells(cells, line, ends) else {
-                self.alignment.broken_off(line);
+                self.alignment.line_break(line);
                 return self.skip(line);
             };
             match self.alignment.judge(line, cells.inodes()) {
@@ -175,7 +175,7 @@ impl Table {
         self.above = Above::Socket;
     }
 
-    /// Takes or skips the rows of unix sockets that were undecided.
+    /// Takes or skips the rows of unix sockets that were undecided so far.
     fn settle(&mut self, columns: LeadingColumns, end: bool, each: &mut dyn FnMut(&Socket<'_>)) {
         if self.protocol != Protocol::Unix {
             return;
@@ -204,12 +204,12 @@ impl Table {
             Above::Socket if self.protocol == Protocol::Unix => {}
             Above::Socket => read_counters(line, &mut self.counters),
             Above::Skipped => {}
-            // ss 3.12 and 4.3 print such a line, empty, below each UDP socket.
+            // ss 3.12 and 4.3 print a blank line below each UDP socket.
             Above::Nothing => self.orphans += u64::from(!line.trim_ascii().is_empty()),
         }
     }
 
-    /// Hands on the row above, now that it is complete.
+    /// Passes on the last row, which is now complete.
     fn emit(&mut self, each: &mut dyn FnMut(&Socket<'_>)) {
         if self.above != Above::Socket {
             return;
@@ -235,7 +235,7 @@ impl Table {
 }
 
 impl LeadingColumns {
-    /// `None`: this is no header of ss's.
+    /// `None` if the line is not a header of ss.
     fn of_header(line: &[u8]) -> Option<Self> {
         let recv_q = memmem::find(line, b"Recv-Q")?;
         let send_q = memmem::find(line, b"Send-Q")?;
@@ -249,13 +249,14 @@ impl LeadingColumns {
 }
 
 impl Cells {
-    /// Where the inode numbers of a unix socket begin.
+    /// The positions of the two inode numbers of a unix socket.
     const fn inodes(&self) -> [usize; 2] {
         [self.local_port.start, self.remote_port.start]
     }
 }
 
-/// Finds the cells in front of the addresses, and where those begin; `None` where one is missing or a queue is no number.
+/// Finds the cells before the addresses, and where the addresses begin. `None` if a cell is missing or a queue is not a
+/// number.
 fn leading_cells(columns: LeadingColumns, line: &[u8]) -> Option<(Cells, usize)> {
     let mut words = Words::of(line);
     let mut cells = Cells::default();
@@ -264,7 +265,7 @@ fn leading_cells(columns: LeadingColumns, line: &[u8]) -> Option<(Cells, usize)>
     }
     if columns.state {
         cells.state = words.next()?;
-        // An SCTP association stands below its endpoint: "`- ESTAB".
+        // ss marks an SCTP association below its endpoint: "`- ESTAB".
         if line.get(cells.state.clone()) == Some(b"`-") {
             cells.state = words.next()?;
         }
@@ -288,11 +289,11 @@ fn inet_cells(protocol: Protocol, cells: Cells, line: &[u8], start: usize) -> Op
     Some(Cells { local_addr, local_port, remote_addr, remote_port, ..cells })
 }
 
-/// Splits at the last colon. A packet socket's peer is a bare `*`.
+/// Splits at the last colon. The peer of a packet socket is `*` without a port.
 fn address_and_port(line: &[u8], word: Range<usize>, portless: bool) -> Option<(Range<usize>, Range<usize>)> {
     let text = line.get(word.clone())?;
     match memchr::memrchr(b':', text) {
-        // Without its bracket or its port the word was cut.
+        // Without the closing bracket or the port, the word is truncated.
         Some(colon)
             if text.ends_with(b":") || text.starts_with(b"[") && !text.get(..colon)?.contains(&b']') =>
         {
@@ -304,15 +305,15 @@ fn address_and_port(line: &[u8], word: Range<usize>, portless: bool) -> Option<(
     }
 }
 
-/// Takes the counters of [`CONTRACT`] from a line of details: words of the form `name:value` between blanks. ss prints
-/// far more behind the last of them, so the rest of the line is not read when all are there.
+/// Reads the counters of [`CONTRACT`] from a line of details: words of the form `name:value`. Stops when all are found,
+/// since ss prints much more after them.
 fn read_counters(line: &[u8], counters: &mut [Option<u64>; PRINTED]) {
     let line = line.trim_ascii();
     let mut start = 0;
     for end in memchr::memchr2_iter(b' ', b'\t', line).chain([line.len()]) {
         let word = line.get(start..end).unwrap_or_default();
         start = end + 1;
-        // The names all begin so; most words are told apart here.
+        // All names begin with one of these letters, so most words are rejected here.
         if !matches!(word.first(), Some(b'b' | b's' | b'd')) {
             continue;
         }

@@ -1,7 +1,7 @@
-//! The ends of a unix socket in ss's table, and which lines of that table are rows.
+//! Parses the two ends of a unix socket in the table of ss, and detects lines that are not rows.
 //!
-//! A path may hold any byte but NUL, line breaks too: whoever may make a socket can make ss print lines that look like the
-//! rows of other sockets, behind the first part of its own row.
+//! A path may contain any byte but NUL, including line breaks. So any user who can create a socket can make ss print lines
+//! that look like the rows of other sockets, after the first part of the socket's own row.
 
 use std::ops::Range;
 
@@ -10,30 +10,30 @@ use memchr::memmem;
 use super::words::Words;
 use crate::number::parse_decimal;
 
-/// The longest path of a unix socket (`sun_path`).
+/// The maximum length of a path (`sun_path`).
 const LONGEST_PATH: usize = 108;
-/// ss computes the widths of its columns anew after so many bytes (`BUF_CHUNKS_MAX` chunks of 1 MiB).
+/// ss recomputes the column widths after this many bytes (`BUF_CHUNKS_MAX` chunks of 1 MiB).
 const PAGE: usize = 5 * 1024 * 1024;
-/// How many bytes of rows are kept until it is known whether this table is padded.
+/// How many bytes of rows are kept while it is unknown whether the table is padded.
 const UNDECIDED: usize = 1024 * 1024;
 
-/// Tells rows from lines that are a part of a path.
+/// Distinguishes rows from lines that are part of a path.
 ///
-/// Versions of ss that print a column Process pad each column to its widest cell, a path with all its line breaks
-/// included: no part of a path reaches the columns behind it. So where one row is aligned with the header, a row that is
-/// not is malformed. In other tables a path can imitate everything: there the lines that may still belong to a path that
-/// was broken off are skipped.
+/// Versions of ss that print a column Process pad each column to its widest cell. The width of a path includes its line
+/// breaks, so no part of a path reaches the columns after it. Hence if one row is aligned with the header, a row that is
+/// not is malformed. In other tables a path can imitate a row completely. There, after a row whose path has a line break,
+/// the lines that may still belong to that path are skipped.
 #[derive(Debug, Default)]
 pub(super) struct Alignment {
-    /// Where the header has the separators in front of the two inode numbers.
+    /// The positions of the separators before the two inode numbers, as in the header.
     header: Option<(usize, usize)>,
-    /// Whether a row was aligned with it.
+    /// Whether a row was aligned with the header.
     padded: bool,
-    /// How many bytes of lines may still belong to a path that was broken off.
+    /// How many of the next bytes may belong to a path with a line break.
     doubtful: usize,
-    /// Bytes of the table so far.
+    /// How many bytes of the table were read so far.
     seen: usize,
-    /// Rows that are malformed if this table is padded.
+    /// Rows that are malformed if the table is padded.
     undecided: Vec<Vec<u8>>,
     kept: usize,
 }
@@ -43,19 +43,19 @@ pub(super) struct Alignment {
 pub(super) enum Verdict {
     Row,
     Malformed,
-    /// It is kept until [`Alignment::decided`].
+    /// Kept until [`Alignment::decided`] returns it.
     Undecided,
 }
 
 impl Alignment {
-    /// Of a table with this header: `... Local Address:Port   Peer Address:Port  Process`.
+    /// For a table with the header `... Local Address:Port   Peer Address:Port  Process`.
     pub(super) fn of_header(line: &[u8]) -> Self {
         let colons = || memmem::find_iter(line, b"Address:Port").map(|start| start + "Address".len());
         let process = memmem::find(line, b"Process").is_some();
         Self { header: colons().next().zip(colons().nth(1)).filter(|_| process), ..Self::default() }
     }
 
-    /// Judges a line in which an inode number begins at each of `inodes`.
+    /// Decides whether a line with its inode numbers at `inodes` is a row.
     pub(super) fn judge(&mut self, line: &[u8], inodes: [usize; 2]) -> Verdict {
         self.count(line);
         let [local, remote] = inodes.map(|start| start.saturating_sub(1));
@@ -80,8 +80,8 @@ impl Alignment {
         Verdict::Undecided
     }
 
-    /// A line whose path is not followed by its inode number.
-    pub(super) fn broken_off(&mut self, line: &[u8]) {
+    /// Takes a line whose path has a line break: no inode number follows it.
+    pub(super) fn line_break(&mut self, line: &[u8]) {
         if self.doubtful == 0 {
             self.seen += line.len() + 1;
             self.doubtful = LONGEST_PATH;
@@ -95,8 +95,8 @@ impl Alignment {
         self.doubtful = self.doubtful.saturating_sub(line.len() + 1);
     }
 
-    /// The rows that were undecided and now turn out to be rows or not; nothing while that is still open. `end`: the table
-    /// has ended.
+    /// Returns the undecided lines and what they are, or nothing while that is still unknown. `end` is true at the end of
+    /// the table.
     pub(super) fn decided(&mut self, end: bool) -> (Verdict, Vec<Vec<u8>>) {
         if self.padded {
             (Verdict::Malformed, std::mem::take(&mut self.undecided))
@@ -108,10 +108,10 @@ impl Alignment {
     }
 }
 
-/// Splits `PATH INODE PEER-PATH PEER-INODE`, where paths may hold spaces, commas and digits.
+/// Splits `PATH INODE PEER-PATH PEER-INODE`, where paths may contain spaces, commas and digits.
 ///
-/// ss puts one space between a path and its inode and pads with more between the two ends. The peer is nearly
-/// always `*`; where it is a path, it begins where a number is followed by `/` or `@`.
+/// ss prints one space between a path and its inode, and pads with more between the two ends. The peer is nearly always
+/// `*`. If it is a path, it begins where a number is followed by `/` or `@`.
 pub(super) fn unix_ends(text: &[u8]) -> Option<[Range<usize>; 4]> {
     let text = text.trim_ascii_end();
     let (front, remote_port) = last_word(text)?;
@@ -145,17 +145,17 @@ pub(super) fn unix_ends(text: &[u8]) -> Option<[Range<usize>; 4]> {
     Some([0..inode.start - 1, inode, rest, remote_port])
 }
 
-/// Whether `path` and `number` can be one end of a unix socket.
+/// Whether `path` and `number` are valid for one end of a unix socket.
 fn is_end(path: &[u8], number: Option<&[u8]>) -> bool {
     !path.is_empty() && number.and_then(inode).is_some()
 }
 
-/// An inode. ss holds it in an `int`, so one above 2^31-1 is printed as a negative number.
+/// Parses an inode number. ss stores it in an `int`, so it prints one above 2^31-1 as a negative number.
 fn inode(word: &[u8]) -> Option<u64> {
     parse_decimal(word.strip_prefix(b"-").unwrap_or(word))
 }
 
-/// The last word of a text, and what stands before the one space in front of it.
+/// Splits a text before its last word, without the one space between.
 fn last_word(text: &[u8]) -> Option<(&[u8], Range<usize>)> {
     let start = text.iter().rposition(u8::is_ascii_whitespace)? + 1;
     Some((text.get(..start - 1)?, start..text.len()))
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_padding_is_taken_as_it_is() {
+    fn every_row_of_a_table_without_padding_is_taken() {
         let mut alignment = Alignment::of_header(HEADER);
         assert_eq!(alignment.judge(b"one", [30, 40]), Verdict::Undecided);
         assert_eq!(alignment.decided(true), (Verdict::Row, vec![b"one".to_vec()]));
@@ -188,9 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn lines_behind_a_path_that_was_broken_off_are_skipped_for_the_length_of_a_path() {
+    fn lines_after_a_path_with_a_line_break_are_skipped_up_to_the_maximum_length_of_a_path() {
         let mut old = Alignment::default();
-        old.broken_off(b"u_str ESTAB 0 0 /x");
+        old.line_break(b"u_str ESTAB 0 0 /x");
         let row = [b'x'; 60];
         assert_eq!(old.judge(&row, [30, 40]), Verdict::Malformed);
         assert_eq!(old.judge(&row, [30, 40]), Verdict::Row);

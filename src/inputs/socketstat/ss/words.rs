@@ -1,8 +1,8 @@
-//! The words of a line: what white space separates.
+//! Splits a line into words, separated by white space.
 
 use std::ops::Range;
 
-/// The words of a line, by their places.
+/// Iterates over the positions of the words in a line.
 pub(super) struct Words<'a> {
     line: &'a [u8],
     at: usize,
@@ -14,7 +14,7 @@ impl<'a> Words<'a> {
         Self { line, at: 0 }
     }
 
-    /// The words behind `start`.
+    /// The words from `start` on.
     pub(super) const fn from(line: &'a [u8], start: usize) -> Self {
         Self { line, at: start }
     }
@@ -32,7 +32,7 @@ impl<'a> Words<'a> {
         (start < self.at).then_some(start..self.at)
     }
 
-    /// What follows the words taken so far.
+    /// The rest of the line after the words taken so far.
     pub(super) fn rest(&mut self) -> Range<usize> {
         self.skip_blanks();
         self.at..self.line.len()

@@ -15,7 +15,7 @@ struct Gather(Totals);
 
 impl Gather {
     fn new() -> Self {
-        Self(Totals::new(CONTRACT.iter(), false))
+        Self(Totals::new(CONTRACT.iter(), false, false))
     }
 
     /// The growth of each of the sockets, which have the same value in all counters; `None` for a repeat.
@@ -28,6 +28,12 @@ impl Gather {
         let growth = self.dump(sockets);
         self.0.commit();
         growth
+    }
+
+    fn closed(&mut self, id: u64, value: u64) -> Option<u64> {
+        let mut growth = [7; 6];
+        let told = self.0.closed(id, &TcpInfo::Raw(&info([value; 6])), &mut growth);
+        (told != Ended::Repeated).then_some(growth[0])
     }
 
     fn row(&mut self, id: u64, counters: [u64; 6]) -> Option<[u64; 6]> {
@@ -98,7 +104,7 @@ fn without_counters_the_last_ones_are_kept() {
 
 #[test]
 fn what_ss_prints() {
-    let mut totals = Totals::new(CONTRACT.iter(), false);
+    let mut totals = Totals::new(CONTRACT.iter(), false, true);
     let mut growth = [0; 6];
     assert!(totals.told().all(|told| !told));
     totals.begin();
@@ -123,7 +129,7 @@ fn what_ss_prints() {
 
 #[test]
 fn counters_that_the_kernel_does_not_have_are_not_told() {
-    let mut totals = Totals::new(FIELDS.iter().filter(|field| field.is_counter()), false);
+    let mut totals = Totals::new(FIELDS.iter().filter(|field| field.is_counter()), false, true);
     totals.begin();
     let mut growth = vec![0; FIELDS.len()];
     totals.row(1, &TcpInfo::Raw(&[0; 136]), Owner::default(), &mut growth);
@@ -156,21 +162,16 @@ fn memory_is_given_back() {
 #[test]
 fn a_connection_that_has_ended_counts_once_with_what_is_new() {
     let mut gather = Gather::new();
-    let closed = |gather: &mut Gather, id, value| {
-        let mut growth = [7; 6];
-        let told = gather.0.closed(id, &TcpInfo::Raw(&info([value; 6])), &mut growth);
-        (told != Ended::Repeated).then_some(growth[0])
-    };
     gather.whole(&[(1, 100), (2, 100), (3, 100)]);
     // 1 is listed and ends behind that; 2 has ended before; 3 is missed; 4 was never listed.
     assert_eq!(gather.dump(&[(1, 110)]), [Some(10)]);
-    assert_eq!(closed(&mut gather, 1, 115), Some(5));
-    assert_eq!(closed(&mut gather, 2, 130), Some(30));
-    assert_eq!(closed(&mut gather, 4, 9), Some(9));
-    assert_eq!(closed(&mut gather, 1, 115), None, "told twice");
+    assert_eq!(gather.closed(1, 115), Some(5));
+    assert_eq!(gather.closed(2, 130), Some(30));
+    assert_eq!(gather.closed(4, 9), Some(9));
+    assert_eq!(gather.closed(1, 115), None, "told twice");
     gather.0.commit();
     gather.dump(&[]);
-    assert_eq!(closed(&mut gather, 3, 101), Some(1));
+    assert_eq!(gather.closed(3, 101), Some(1));
     gather.0.commit();
     assert_eq!(gather.whole(&[(5, 1)]), [Some(1)]);
     assert_eq!(gather.0.known.ids, [5], "what has ended is forgotten");
@@ -178,7 +179,7 @@ fn a_connection_that_has_ended_counts_once_with_what_is_new() {
 
 #[test]
 fn the_first_owner_of_a_connection_is_remembered() {
-    let mut totals = Totals::new(CONTRACT.iter(), true);
+    let mut totals = Totals::new(CONTRACT.iter(), true, true);
     let owner = |uid| Owner { uid: Some(uid), cgroup: Some(7) };
     let mut growth = [0; 6];
     totals.begin();
@@ -191,4 +192,67 @@ fn the_first_owner_of_a_connection_is_remembered() {
     let told = totals.closed(1, &TcpInfo::Raw(&info([2; 6])), &mut growth);
     assert_eq!((told, growth[0]), (Ended::Seen(owner(1000)), 1));
     assert_eq!(totals.closed(2, &TcpInfo::Raw(&info([2; 6])), &mut growth), Ended::Unseen);
+}
+
+#[test]
+fn a_connection_is_known_until_its_end() {
+    let mut gather = Gather(Totals::new(CONTRACT.iter(), false, true));
+    // 1 is reset, and its process closes it long after; 2 goes to TIME-WAIT.
+    gather.whole(&[(1, 100), (2, 5)]);
+    let mut growth = [7; 6];
+    gather.0.begin();
+    gather.0.row(2, &TcpInfo::Unknown, Owner::default(), &mut growth);
+    gather.0.commit();
+    for _ in 0..9 {
+        gather.whole(&[]);
+    }
+    assert_eq!(gather.0.known.ids, [1]);
+    gather.0.begin();
+    assert_eq!(gather.closed(1, 103), Some(3));
+    gather.0.commit();
+    gather.whole(&[]);
+    assert!(gather.0.known.ids.is_empty());
+}
+
+#[test]
+fn ends_that_never_come_cost_bounded_memory() {
+    let mut gather = Gather(Totals::new(CONTRACT.iter(), false, true));
+    for part in 0..8_u64 {
+        gather.whole(&(0..20_000).map(|id| (part * 20_000 + id, 1)).collect::<Vec<_>>());
+    }
+    for _ in 0..5 {
+        gather.whole(&[(1_000_000, 1)]);
+    }
+    assert_eq!(gather.0.known.ids.len(), MOST_AWAITED + 1);
+    gather.0.begin();
+    assert_eq!(gather.closed(159_999, 4), Some(3), "the latest ones are kept");
+    assert_eq!(gather.closed(0, 4), Some(4), "the first ones are not");
+}
+
+#[test]
+fn what_ended_before_the_first_gather_is_not_growth() {
+    let mut gather = Gather(Totals::new(CONTRACT.iter(), false, true));
+    let mut growth = [7; 6];
+    // In TIME-WAIT, before and after its end is told.
+    gather.0.begin();
+    gather.0.row(1, &TcpInfo::Unknown, Owner::default(), &mut growth);
+    for _ in 0..2 {
+        gather.0.commit();
+        gather.0.begin();
+        gather.0.row(1, &TcpInfo::Unknown, Owner::default(), &mut growth);
+    }
+    assert_eq!(gather.closed(1, 9), None);
+}
+
+#[test]
+fn an_owner_takes_12_bytes() {
+    assert_eq!(size_of::<PackedOwner>(), 12);
+    for owner in [
+        Owner { uid: Some(0), cgroup: None },
+        Owner { uid: None, cgroup: Some(u64::MAX) },
+        Owner { uid: Some(1000), cgroup: Some(1 << 32 | 7) },
+    ] {
+        assert_eq!(PackedOwner::new(owner).unpack(), Some(owner));
+    }
+    assert_eq!(PackedOwner::new(Owner::default()).unpack(), None);
 }

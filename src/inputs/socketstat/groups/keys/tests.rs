@@ -126,6 +126,21 @@ fn what_a_kind_does_not_have_is_empty() {
         tags(&keys, Protocol::Packet, &packet),
         "device=lo,family=,local_addr=*,proto=packet,remote_addr=*,state="
     );
+    // The same in the words of ss.
+    let unix = Socket { state: State::Text(b"ESTAB"), ..ends(text("@a@b", "7"), text("", "")) };
+    assert_eq!(
+        tags(&keys, Protocol::Unix, &unix),
+        "device=,family=,local_addr=@a@b,proto=unix,remote_addr=,state=ESTAB"
+    );
+    assert_eq!(
+        tags(&keys, Protocol::Packet, &ends(text("*", "lo"), text("*", ""))),
+        "device=lo,family=,local_addr=*,proto=packet,remote_addr=*,state="
+    );
+    let odd = ends(text("10.0.0.1%eth0", "7"), text("*", "8"));
+    assert_eq!(
+        tags(&keys, Protocol::Unix, &odd),
+        "device=,family=,local_addr=10.0.0.1%eth0,proto=unix,remote_addr=*,state="
+    );
     // A NUL would end the value.
     assert_eq!(
         tags(&keys, Protocol::Tcp, &ends(text("a\0b", "1"), text("10.0.0.1", "2"))),

@@ -161,14 +161,14 @@ impl World {
 
 /// How far the lines have come.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     totals: BTreeMap<String, u64>,
     first: bool,
 }
 
 impl Seen {
     /// By how much the lines grew together. `first`: lines per socket begin with what the socket has.
-    fn growth(&mut self, lines: &Written, first: bool) -> u64 {
+    pub(super) fn growth(&mut self, lines: &Written, first: bool) -> u64 {
         let mut growth = 0;
         for (tags, fields) in lines {
             let now = fields.get("bytes_acked").copied().unwrap_or(0);

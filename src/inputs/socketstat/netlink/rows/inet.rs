@@ -23,20 +23,19 @@ const NO_COOKIE: u64 = u64::MAX;
 
 pub(super) fn parse<'a>(protocol: Protocol, payload: &'a [u8], inode_before: &mut u32) -> Option<Socket<'a>> {
     let (fixed, attributes) = payload.split_at_checked(FIXED)?;
-    let mut v6only = false;
-    let mut socket = Socket::default();
+    let (mut v6only, mut tcp, mut congestion, mut cgroup) = (false, TcpInfo::Unknown, None, None);
     for attribute in Attributes(attributes) {
         match attribute.ok()? {
-            (INFO, info) if protocol == Protocol::Tcp => socket.tcp = TcpInfo::Raw(info),
-            (CONGESTION, name) => socket.congestion = name.split(|byte| *byte == 0).next(),
+            (INFO, info) if protocol == Protocol::Tcp => tcp = TcpInfo::Raw(info),
+            (CONGESTION, name) => congestion = name.split(|byte| *byte == 0).next(),
             (V6ONLY, [flag, ..]) => v6only = *flag != 0,
-            (CGROUP, value) => socket.cgroup = number(value, 0),
+            (CGROUP, value) => cgroup = number(value, 0),
             _ => {}
         }
     }
     let inode: u32 = number(fixed, 68)?;
     let state = number(fixed, 1)?;
-    // ss marks an association below its socket with "`- ", which is layout and no part of the state.
+    // ss marks an association below its socket with "`- ". This is layout, not part of the state.
     let is_association = protocol == Protocol::Sctp && inode != 0 && inode == *inode_before;
     *inode_before = inode;
     let cookie = [number::<u32>(fixed, 44)?, number::<u32>(fixed, 48)?].map(u64::from);
@@ -56,11 +55,14 @@ pub(super) fn parse<'a>(protocol: Protocol, payload: &'a [u8], inode_before: &mu
         uid: number(fixed, 64),
         inode: Some(inode.into()),
         cookie: Some(cookie).filter(|cookie| *cookie != NO_COOKIE),
-        ..socket
+        netid: b"",
+        cgroup,
+        tcp,
+        congestion,
     })
 }
 
-/// The address at `at`: the first 4 bytes of 16 for IPv4.
+/// The address at offset `at`. IPv4 uses the first 4 of 16 bytes.
 fn address(fixed: &[u8], at: usize) -> Option<IpAddr> {
     let bytes = fixed.get(at..)?;
     if fixed.first() == Some(&AF_INET) {

@@ -54,7 +54,7 @@ fn prints_the_addresses_of_both_families() {
 }
 
 #[test]
-fn takes_the_counters_that_a_tcp_info_of_any_length_has() {
+fn reads_the_counters_of_a_tcp_info_of_any_length() {
     let fixed = inet(AF_INET, 1, &[127, 0, 0, 1], &[127, 0, 0, 1], 0);
     let mut info = vec![0xff; 400];
     info[120..160].copy_from_slice(
@@ -75,13 +75,13 @@ fn takes_the_counters_that_a_tcp_info_of_any_length_has() {
         let counters = counters(&rows().parse(Protocol::Tcp, AF_INET, &payload).unwrap().tcp);
         assert_eq!(counters, [11, 22, 3, 4, 6, 5].map(Some));
     }
-    // ss prints no counter that is 0.
+    // ss omits counters that are 0.
     let payload = [fixed, attribute(2, &[0; 280])].concat();
     assert_eq!(counters(&rows().parse(Protocol::Tcp, AF_INET, &payload).unwrap().tcp), [None; 6]);
 }
 
 #[test]
-fn tells_an_sctp_association_by_the_inode_of_its_socket() {
+fn recognizes_an_sctp_association_by_the_inode_of_its_socket() {
     let mut rows = rows();
     let row = |state| inet(AF_INET, state, &[127, 0, 0, 1], &[127, 0, 0, 1], 0);
     let state = |rows: &mut Rows, number| {
@@ -152,7 +152,7 @@ fn prints_packet_sockets_as_ss_does() {
 }
 
 #[test]
-fn rejects_what_is_cut_or_of_another_family() {
+fn rejects_truncated_payloads_and_other_families() {
     let whole = inet(AF_INET, 1, &[127, 0, 0, 1], &[127, 0, 0, 1], 0);
     assert!(rows().parse(Protocol::Tcp, AF_INET, &whole).is_some());
     assert!(rows().parse(Protocol::Tcp, AF_INET6, &whole).is_none());

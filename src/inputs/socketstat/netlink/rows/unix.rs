@@ -33,7 +33,7 @@ pub(super) fn parse(payload: &[u8]) -> Option<Socket<'_>> {
     let cookie = [number::<u32>(fixed, 8)?, number::<u32>(fixed, 12)?].map(u64::from);
     Some(Socket {
         local: Endpoint::Unix { path, inode },
-        // The kernel tells the peer's inode, not its path.
+        // The kernel sends the peer's inode but not its path.
         remote: Endpoint::Unix { path: b"", inode: peer },
         state: State::Number(number(fixed, 2)?),
         netid: netid::unix(number::<u8>(fixed, 1)?.into()),

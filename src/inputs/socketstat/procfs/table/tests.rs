@@ -10,7 +10,7 @@ const TAIL: &str = "00:00000000 00000000     0        0 326068 1 00000000820ffb8
 const UNIX: &str = "Num       RefCount Protocol Flags    Type St Inode Path";
 const PACKET: &str = "sk               RefCnt Type Proto  Iface R Rmem   User   Inode";
 
-/// A socket as one line.
+/// Formats a socket as one line.
 fn shown(socket: &Socket<'_>) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let [local, local_port, remote, remote_port] = printed(socket);
@@ -20,13 +20,13 @@ fn shown(socket: &Socket<'_>) -> String {
 }
 
 fn read(protocol: Protocol, little: bool, lines: &[&[u8]]) -> (Vec<String>, Result<Skipped, Cause>) {
-    let mut table = Table::new(protocol, listed(protocol), little);
+    let mut table = ProcTable::new(protocol, listed(protocol), little);
     let printed =
         lines.iter().filter_map(|line| table.line(Some(line)).map(|socket| shown(&socket))).collect();
     (printed, table.finish())
 }
 
-/// What is said of the skipped rows.
+/// The diagnostic about the skipped rows.
 fn said(skipped: &Skipped) -> Option<String> {
     skipped.diagnostic("key", "table").map(|diagnostic| diagnostic.text)
 }
@@ -73,7 +73,7 @@ fn lists_the_states_that_ss_lists() {
 }
 
 #[test]
-fn keeps_a_unix_path_whole() {
+fn keeps_the_whole_unix_path() {
     let row = |kind, flags, state, rest: &str| {
         format!("000000006ac4d8c3: 00000003 00000000 {flags} {kind} {state} {rest}")
     };
@@ -114,7 +114,7 @@ const OTHER: &str =
     "   9: 0100007F:D732 0100007F:0050 01 00000000:00000000 00:00000000 00000000 0 0 326069 1 0";
 
 #[test]
-fn a_bad_line_costs_that_line() {
+fn a_malformed_line_is_skipped() {
     let good = format!("   3: 0100007F:D732 0100007F:0050 01 00000000:00000000 {TAIL}");
     let bad: [&[u8]; 6] = [
         b"",
@@ -129,15 +129,15 @@ fn a_bad_line_costs_that_line() {
     lines.push(good.as_bytes());
     lines.push(OTHER.as_bytes());
     let (rows, skipped) = read(Protocol::Tcp, true, &lines);
-    // The good row is there twice: the kernel lists a socket twice while others come and go.
+    // The valid row is repeated: the kernel may list a socket twice while others open and close.
     assert_eq!(rows.len(), 2);
     let expected = "table: skipped 6 malformed rows, first: line 3: \"\"";
     assert_eq!(said(&skipped.unwrap()).as_deref(), Some(expected));
 }
 
 #[test]
-fn tells_a_line_that_is_too_long() {
-    let mut table = Table::new(Protocol::Unix, !0, true);
+fn a_line_that_is_too_long_is_skipped() {
+    let mut table = ProcTable::new(Protocol::Unix, !0, true);
     assert!(table.line(Some(UNIX.as_bytes())).is_none());
     assert!(table.line(None).is_none());
     let text = said(&table.finish().unwrap()).unwrap();
@@ -145,7 +145,7 @@ fn tells_a_line_that_is_too_long() {
 }
 
 #[test]
-fn what_has_no_header_is_no_table() {
+fn a_table_without_a_header_is_refused() {
     let (rows, result) = read(Protocol::Tcp, true, &[b"Inter-|   Receive", INET.as_bytes()]);
     assert_eq!(rows, [""; 0]);
     let expected = "line 1: expected the header of the tcp sockets, got \"Inter-|   Receive\"";

@@ -7,10 +7,10 @@ use super::*;
 use crate::inputs::socketstat::field::printed as counters_of;
 use crate::inputs::socketstat::print::printed;
 
-/// A socket with texts of its own, as the tests compare it.
+/// A socket with owned texts, for comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Row {
-    /// Local and remote address and port.
+    /// The local address and port, then the remote ones.
     ends: [String; 4],
     state: String,
     netid: String,
@@ -29,11 +29,11 @@ fn row_of(socket: &Socket<'_>) -> Row {
     }
 }
 
-/// Reads a table; `None` where it is none.
+/// Parses a table. `None` if it is not one.
 fn read(protocol: Protocol, text: &[u8]) -> Option<(Vec<Row>, Vec<Diagnostic>)> {
-    let (mut table, mut rows) = (Table::new(protocol), Vec::new());
+    let (mut table, mut rows) = (SsTable::new(protocol), Vec::new());
     let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
-    // What follows the last newline is no line.
+    // There is no line after the last newline.
     lines.pop_if(|line| line.is_empty());
     for line in lines {
         table.line(Some(line), &mut |socket| rows.push(row_of(socket))).ok()?;
@@ -51,13 +51,13 @@ fn rows(protocol: Protocol, text: &str) -> Vec<Row> {
 const TCP: &str = "State Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\n";
 const UNIX: &str = "Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n";
 
-/// The ends of the one TCP row `ends`; `None` where it was skipped.
+/// The ends of the TCP row `ends`, or `None` if it was skipped.
 fn tcp_ends(ends: &str) -> Option<[String; 4]> {
     let text = format!("{TCP}ESTAB 0 0 {ends}\n");
     read(Protocol::Tcp, text.as_bytes()).expect("a table").0.pop().map(|row| row.ends)
 }
 
-/// The ends of the one row of a unix socket.
+/// The ends of the row of a unix socket.
 fn unix_row(ends: &str) -> Option<[String; 4]> {
     let text = format!("{UNIX}u_str ESTAB 0 0 {ends}\n");
     read(Protocol::Unix, text.as_bytes()).expect("a table").0.pop().map(|row| row.ends)
@@ -67,7 +67,7 @@ fn owned(ends: [&str; 4]) -> [String; 4] {
     ends.map(str::to_owned)
 }
 
-/// What a version of ss printed; empty where it does not know the protocol.
+/// The recorded output of a version of ss; empty if it does not know the protocol.
 fn recorded(version: &str, protocol: Protocol) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let path = root.join(format!("ss-{version}/ss/{protocol}.txt"));
@@ -78,7 +78,8 @@ const VERSIONS: [&str; 3] = ["3.12.0", "4.3.0", "6.1.0"];
 
 #[test]
 fn three_versions_give_the_same_series() {
-    // Tags are what each version prints. Only newer ones print an IPv6 address' brackets and its interface, 3.12 prints any address as `*`, and older ones name a well-known ether type.
+    // The tags are as each version prints them. Only newer versions print the brackets of an IPv6 address and its
+    // interface, 3.12 prints any address as `*`, and older versions print the names of well-known Ethernet types.
     let comparable = |row: &Row| {
         row.ends.clone().map(|end| match end.as_str() {
             "[2048]" => String::from("ip"),
@@ -99,7 +100,7 @@ fn three_versions_give_the_same_series() {
         let newest = table("6.1.0");
         for version in ["3.12.0", "4.3.0"] {
             let older = table(version);
-            // 3.12 lists no packet sockets, and neither older one knows sctp.
+            // 3.12 does not list packet sockets, and neither older version knows sctp.
             if older.is_empty() {
                 continue;
             }
@@ -111,7 +112,7 @@ fn three_versions_give_the_same_series() {
                 if protocol.has_state() {
                     assert_eq!(old.state, new.state, "{protocol} {version} {:?}", new.ends);
                 }
-                // 3.12 calls a sequenced packet socket a datagram one.
+                // 3.12 prints a sequenced packet socket as a datagram socket.
                 let sequenced = (version, new.netid.as_str()) == ("3.12.0", "u_seq");
                 assert_eq!(old.netid, if sequenced { "u_dgr" } else { &new.netid }, "{protocol} {version}");
                 for (old, new) in old.counters.iter().zip(new.counters).filter(|(old, _)| old.is_some()) {
@@ -144,16 +145,16 @@ fn the_header_decides_the_columns() {
 }
 
 #[test]
-fn what_is_no_table_is_refused_and_quoted() {
+fn other_output_is_refused_and_quoted() {
     for text in ["usage: ss", "Send-Q Recv-Q Local", "Recv-Q Send-Q", " \u{1b}[31m"] {
-        let error = Table::new(Protocol::Tcp).line(Some(text.as_bytes()), &mut |_| {}).err();
+        let error = SsTable::new(Protocol::Tcp).line(Some(text.as_bytes()), &mut |_| {}).err();
         let expected =
             format!("printed unexpected output, expected the header of ss, got {}", quote(text.as_bytes()));
         assert_eq!(error, Some(expected));
     }
-    let error = Table::new(Protocol::Tcp).line(None, &mut |_| {}).expect_err("no header");
+    let error = SsTable::new(Protocol::Tcp).line(None, &mut |_| {}).expect_err("no header");
     assert!(error.contains("more than 64 KiB"), "{error}");
-    let error = Table::new(Protocol::Tcp).finish(&mut |_| {}).err();
+    let error = SsTable::new(Protocol::Tcp).finish(&mut |_| {}).err();
     assert_eq!(error.as_deref(), Some("printed nothing, expected the header of ss"));
 }
 
@@ -170,7 +171,7 @@ fn addresses_are_split_at_the_last_colon() {
 }
 
 #[test]
-fn a_row_that_is_short_or_cut_is_skipped() {
+fn a_short_or_truncated_row_is_skipped() {
     for bad in [
         "ESTAB",
         "ESTAB 0",
@@ -195,7 +196,7 @@ fn a_row_that_is_short_or_cut_is_skipped() {
 
 #[test]
 fn a_line_that_is_too_long_is_skipped_with_its_details() {
-    let (mut table, mut rows) = (Table::new(Protocol::Tcp), Vec::new());
+    let (mut table, mut rows) = (SsTable::new(Protocol::Tcp), Vec::new());
     let mut each = |socket: &Socket<'_>| rows.push(row_of(socket));
     let lines: [Option<&[u8]>; 4] = [
         Some(b"State Recv-Q Send-Q Local Address:Port"),
@@ -250,7 +251,7 @@ fn only_whole_words_are_counters() {
 }
 
 #[test]
-fn details_without_a_socket_are_told_unless_they_are_empty() {
+fn details_without_a_socket_are_reported_unless_blank() {
     let (rows, notes) =
         read(Protocol::Tcp, format!("{TCP}\t segs_in:1\n\t\n  \n").as_bytes()).expect("a table");
     assert!(rows.is_empty());
@@ -259,7 +260,7 @@ fn details_without_a_socket_are_told_unless_they_are_empty() {
 }
 
 #[test]
-fn an_sctp_association_stands_below_its_socket() {
+fn an_sctp_association_is_below_its_socket() {
     let text = format!("{TCP}LISTEN 0 128 *:80 *:*\n`- ESTAB 3 4 10.0.0.1%eth0:80 10.0.0.2:5\n");
     let found = rows(Protocol::Sctp, &text);
     let states: Vec<_> = found.iter().map(|row| row.state.as_str()).collect();
@@ -277,7 +278,7 @@ fn a_packet_sockets_peer_has_no_port() {
 }
 
 #[test]
-fn unix_paths_may_hold_anything() {
+fn unix_paths_may_contain_anything() {
     for path in [
         "*",
         "/run/a.sock",
@@ -296,7 +297,7 @@ fn unix_paths_may_hold_anything() {
         "a:b",
         "@",
     ] {
-        // Padded on both ends, as ss does.
+        // Padded on both sides, as ss does.
         for (before, between, behind) in [("", " ", ""), ("", "            ", "  "), ("      ", "  ", "")] {
             let row = format!("{before}{path} 326186{between}* 326185{behind}");
             let expected = Some(owned([path.trim_start(), "326186", "*", "326185"]));
@@ -346,14 +347,14 @@ fn halves(row: &Row) -> [&[String]; 2] {
 }
 
 #[test]
-fn a_row_cut_at_any_byte_gives_no_wrong_number() {
+fn a_row_truncated_anywhere_has_no_wrong_number() {
     for (version, protocol) in
         VERSIONS.iter().flat_map(|version| Protocol::ALL.map(|protocol| (version, protocol)))
     {
         let text = recorded(version, protocol);
         let Some((header, table)) = text.split_once('\n') else { continue };
         if read(protocol, text.as_bytes()).is_none() {
-            // sctp, which older versions do not know.
+            // Older versions do not know sctp.
             continue;
         }
         for line in table.lines().filter(|line| !line.starts_with(char::is_whitespace)) {
@@ -363,12 +364,12 @@ fn a_row_cut_at_any_byte_gives_no_wrong_number() {
             let whole = row(line).expect("a row");
             for end in 0..line.len() {
                 let Some(cut) = row(line.get(..end).expect("ASCII")) else { continue };
-                // The last word may have lost its end, which cannot be told; nothing else may differ.
+                // The last word may be truncated, which cannot be detected. Nothing else may differ.
                 let ([local, peer], [whole_local, whole_peer]) = (halves(&cut), halves(&whole));
-                let what = format!("{version} {line:?} cut at {end}");
+                let what = format!("{version} {line:?} truncated at {end}");
                 assert_eq!(local, whole_local, "{what}");
                 assert!(whole_peer.join(":").starts_with(&peer.join(":")), "{what}");
-                // Without brackets the end of an IPv6 address looks like a port.
+                // Without brackets, the last part of an IPv6 address looks like a port.
                 let open =
                     whole_peer.first().is_some_and(|address| address.contains(':') && !address.contains('['));
                 assert!(open || peer.first() == whole_peer.first(), "{what}");
@@ -385,7 +386,7 @@ fn protocol() -> impl Strategy<Value = Protocol> {
     prop::sample::select(Protocol::ALL.to_vec())
 }
 
-/// What rows are made of, and other bytes.
+/// Parts of rows, and other bytes.
 fn word() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         "[0-9]{0,21}".prop_map(String::into_bytes),
@@ -444,7 +445,7 @@ proptest! {
     }
 }
 
-/// What ss 6.1 prints where a path holds line breaks and what looks like a row.
+/// The output of ss 6.1 for a path with line breaks and text that looks like a row.
 #[test]
 fn a_row_forged_by_a_path_is_skipped() {
     let header = "Netid State Recv-Q Send-Q            Local Address:Port   Peer Address:Port Process";

@@ -1,0 +1,150 @@
+//! A kernel for tests: it gives recorded answers, and errors.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use nix::errno::Errno;
+
+use super::channel::{Channel, Events};
+use super::dump::{Dumper, SharedDumper};
+use super::message::{ERROR, HEADER, number};
+
+/// What is answered to requests of one kind: one after the other, the last one again and again.
+#[derive(Clone, Default)]
+pub(crate) struct Kernel(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    answers: HashMap<u16, VecDeque<Vec<u8>>>,
+    /// The kinds that were asked for.
+    asked: Vec<u16>,
+    /// What is queued of events.
+    events: VecDeque<Result<Vec<u8>, Errno>>,
+    /// What comes into the queue when something of this kind is asked for.
+    meanwhile: HashMap<u16, VecDeque<Result<Vec<u8>, Errno>>>,
+    subscribed: usize,
+}
+
+impl Kernel {
+    /// Answers requests of this kind so.
+    pub(crate) fn answers(self, kind: u16, answer: &[u8]) -> Self {
+        self.0.lock().unwrap().answers.entry(kind).or_default().push_back(answer.to_vec());
+        self
+    }
+
+    /// Answers requests of this kind with an error.
+    pub(crate) fn refuses(self, kind: u16, errno: Errno) -> Self {
+        self.answers(kind, &error(errno))
+    }
+
+    /// Queues an event.
+    pub(crate) fn reports(&self, event: Result<Vec<u8>, Errno>) {
+        self.0.lock().unwrap().events.push_back(event);
+    }
+
+    /// Queues an event once a request of this kind has been answered.
+    pub(crate) fn reports_during(&self, kind: u16, event: Result<Vec<u8>, Errno>) {
+        self.0.lock().unwrap().meanwhile.entry(kind).or_default().push_back(event);
+    }
+
+    /// The kinds of requests since the last call.
+    pub(crate) fn asked(&self) -> Vec<u16> {
+        std::mem::take(&mut self.0.lock().unwrap().asked)
+    }
+
+    /// How often somebody subscribed to events.
+    pub(crate) fn subscribed(&self) -> usize {
+        self.0.lock().unwrap().subscribed
+    }
+
+    /// A channel to it.
+    pub(crate) fn dumper(&self) -> SharedDumper {
+        let kernel = self.clone();
+        let open = move || Ok(Box::new(Asking { kernel: kernel.clone(), answer: None }) as Box<dyn Channel>);
+        SharedDumper::new(Dumper::with_channel(Box::new(open)))
+    }
+
+    /// A socket for its events.
+    pub(crate) fn subscribe(&self) -> Box<super::link_table::Subscribe> {
+        let kernel = self.clone();
+        Box::new(move || {
+            kernel.0.lock().unwrap().subscribed += 1;
+            Ok(Box::new(kernel.clone()) as Box<dyn Events>)
+        })
+    }
+}
+
+impl Events for Kernel {
+    fn queued(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
+        let Some(event) = self.0.lock().unwrap().events.pop_front() else { return Ok(None) };
+        event.map(|datagram| Some(copy(&datagram, buffer)))
+    }
+}
+
+struct Asking {
+    kernel: Kernel,
+    answer: Option<Vec<u8>>,
+}
+
+impl Channel for Asking {
+    fn port(&self) -> u32 {
+        7
+    }
+
+    fn send(&mut self, request: &[u8]) -> Result<(), Errno> {
+        let kind = number(request, 4).expect("a request has a kind");
+        let mut state = self.kernel.0.lock().unwrap();
+        state.asked.push(kind);
+        let meanwhile = state.meanwhile.get_mut(&kind).and_then(VecDeque::pop_front);
+        state.events.extend(meanwhile);
+        let answers = state.answers.get_mut(&kind).unwrap_or_else(|| panic!("no answer to {kind}"));
+        let mut answer =
+            if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }.unwrap();
+        drop(state);
+        // A recorded answer bears the numbers of the request that was recorded with it.
+        let mut at = 0;
+        while let (Some(length), Some(numbers)) =
+            (number::<u32>(&answer, at), answer.get_mut(at + 8..at + 16))
+        {
+            numbers[..4].copy_from_slice(&request[8..12]);
+            numbers[4..].copy_from_slice(&self.port().to_ne_bytes());
+            at += (length as usize).max(HEADER).next_multiple_of(4);
+        }
+        self.answer = Some(answer);
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], _: Instant) -> Result<usize, Errno> {
+        Ok(copy(&self.answer.take().ok_or(Errno::ETIME)?, buffer))
+    }
+}
+
+fn copy(datagram: &[u8], buffer: &mut [u8]) -> usize {
+    let length = datagram.len().min(buffer.len());
+    buffer[..length].copy_from_slice(&datagram[..length]);
+    datagram.len()
+}
+
+/// A message.
+pub(crate) fn message(kind: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(HEADER + payload.len()).unwrap();
+    let mut bytes = length.to_ne_bytes().to_vec();
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(flags.to_ne_bytes());
+    bytes.extend([0; 8]);
+    bytes.extend(payload);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+/// The message of an error.
+pub(crate) fn error(errno: Errno) -> Vec<u8> {
+    message(ERROR, 0, &(-(errno as i32)).to_ne_bytes())
+}
+
+/// A recorded answer.
+pub(crate) fn recorded(name: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/net-netlink").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
