@@ -17,12 +17,13 @@
 //! A program without a directory is not on PATH. `$CASE` is replaced with the directory, in `args`, `env` and `expected.err`.
 
 use crate::support;
+use crate::support::big_endian;
 use crate::support::needs::{is_about_this_host, sock_diag};
 use crate::support::skipped;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
 /// Prints the files named after the last argument that starts with `--`.
 const SS: &str = r"
@@ -98,9 +99,13 @@ fn run(case: &Path) -> Output {
     }
     let mut plugin = support::plugin();
     plugin.arg("--config").arg(case.join("plugin.conf")).arg("--once").env("PATH", path.path());
-    if case.join("proc").is_dir() {
+    let mut proc = case.join("proc");
+    if proc.is_dir() {
+        if support::is_big_endian() {
+            proc = big_endian_proc(&proc, path.path());
+        }
         // A case without sys/ must not see this host's /sys.
-        plugin.env("HOST_PROC", case.join("proc")).env("HOST_SYS", case.join("sys"));
+        plugin.env("HOST_PROC", &proc).env("HOST_SYS", case.join("sys"));
     }
     let here = |line: &str| line.replace("$CASE", &case.display().to_string());
     plugin.args(text(case, "args").unwrap_or_default().lines().map(here));
@@ -108,7 +113,22 @@ fn run(case: &Path) -> Output {
         let (name, value) = line.split_once('=').expect("env holds NAME=value lines");
         plugin.env(name, value);
     }
-    plugin.output().expect("the plugin runs")
+    let mut output = plugin.output().expect("the plugin runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    output.stderr = stderr.replace(&path.path().display().to_string(), &case.display().to_string()).into();
+    output
+}
+
+/// Copies `proc` into `directory`, as a big-endian kernel would have it.
+fn big_endian_proc(proc: &Path, directory: &Path) -> PathBuf {
+    let copied = Command::new("/bin/cp").arg("-a").arg(proc).arg(directory).status();
+    assert!(copied.is_ok_and(|status| status.success()), "{} can be copied", proc.display());
+    for net in ["net", "1/net"] {
+        if proc.join(net).is_dir() {
+            big_endian::copy_tables(&proc.join(net), &directory.join("proc").join(net));
+        }
+    }
+    directory.join("proc")
 }
 
 /// The content of an optional file of the case.

@@ -1,6 +1,7 @@
 //! Shared by the integration tests: the binary under test, fakes of the programs that it runs, a network namespace with
 //! sockets of every kind, an independent parser of ss's output, and checks of what a test needs.
 
+pub mod big_endian;
 pub mod execd;
 #[cfg(target_os = "linux")]
 pub mod gathers;
@@ -8,6 +9,7 @@ pub mod gathers;
 pub mod links;
 pub mod namespace;
 pub mod needs;
+#[cfg(target_arch = "x86_64")]
 pub mod rare;
 pub mod reference;
 pub mod skip;
@@ -40,6 +42,12 @@ pub fn plugin() -> Command {
 /// Whether the binary under test runs in QEMU.
 pub fn emulated() -> bool {
     std::env::var_os("PLUGIN_UNDER_TEST").is_some()
+}
+
+/// Whether the binary under test is for a big-endian machine, as s390x is.
+pub fn is_big_endian() -> bool {
+    cfg!(target_endian = "big")
+        || std::env::var("PLUGIN_UNDER_TEST").is_ok_and(|words| words.contains("s390x"))
 }
 
 /// Writes an executable shell script to `dir`.
