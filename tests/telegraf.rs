@@ -12,8 +12,9 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::execd::dir;
+use crate::support::links::Links;
 use crate::support::telegraf::{Telegraf, complaints, telegraf_in_own_network};
-use crate::support::{fake, hanging_pids, hanging_ss, running, wait_until};
+use crate::support::{fake, hanging_pids, hanging_ss, plugin, running, wait_until, write};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, SockaddrIn, connect, socket};
 use nix::unistd::Pid;
@@ -159,6 +160,42 @@ fn metrics_equal_those_of_telegrafs_own_inputs() {
         assert!(count >= at_least, "{count} of {part}: {of_us:#?}");
     }
     telegraf.stop(&[]);
+}
+
+/// Further fields and tags, and the plugin's own metric: what arrives is what the plugin writes.
+#[test]
+fn extra_fields_and_tags_of_interfaces_arrive() {
+    let Some(telegraf) = telegraf_in_own_network() else { return };
+    // Without packets of IPv6 the counters stand still.
+    fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").expect("root of the namespace");
+    let mut links = Links::open();
+    for (index, alias) in [(100, &b"rack 7, port=3 \"left\""[..]), (200, &[b'x'; 255]), (300, b"\xe9\\t")] {
+        links.add_pair(index, &format!("a{index}"), &format!("b{index}")).expect("a pair of veth devices");
+        links.set_up(index, true).expect("it can be set up");
+        links.set_alias(index, alias).expect("any text may be one");
+    }
+    let ours = "[[inputs.net]]\n  interfaces = [\"*\"]\n  source = \"netlink\"\n  extra_fields = [\"*\"]\n\
+                extra_tags = [\"ifalias\", \"kind\", \"master\", \"address\"]\n  kinds = [\"veth\"]\n\
+                internal = true\n  alias = \"of all\"\n  fieldexclude = [\"gather_time_ns\"]\n\
+                protocol_stats = [\"netstat\", \"snmp6\"]\n";
+    let dir = dir();
+    let config = write(dir.path(), "once.conf", ours);
+    let telegraf = Telegraf::start(&telegraf, dir, ours, "  signal = \"STDIN\"\n", "");
+    // The state of an interface that was set up follows within a second.
+    telegraf.wait_for(3, "internal_net");
+    let once = plugin().args(["--config", &config, "--once"]).output().expect("the plugin runs");
+    let once = String::from_utf8(once.stdout).expect("line protocol is UTF-8");
+    let metrics = telegraf.metrics();
+    let log = telegraf.stop(&[]);
+    assert!(complaints(&log).is_empty(), "{:#?}", complaints(&log));
+    let arrived: BTreeMap<_, _> = metrics.iter().map(|line| series(line)).collect();
+    let written: BTreeMap<_, _> = once.lines().map(series).collect();
+    assert_eq!(arrived, written);
+    assert_eq!(
+        arrived.len(),
+        6 + 2,
+        "three pairs, the protocol statistics and the plugin's own: {arrived:#?}"
+    );
 }
 
 #[test]

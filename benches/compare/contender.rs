@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::measure::{Sample, Turns};
+use crate::mode::Mode;
 use crate::{Result, load, setup};
 
 /// The binary under test.
@@ -17,6 +18,8 @@ pub enum Contender {
     Ss,
     /// The kernel's dump, discarded: the minimum cost of the source `netlink`.
     KernelDump,
+    /// The same without `tcp_info`: the least that groups without totals can cost.
+    ShortDump,
     /// Telegraf's `inputs.socketstat`.
     PeerSockets,
     /// This plugin with the source `ss`.
@@ -30,23 +33,32 @@ pub enum Contender {
     /// Ours, from the kernel: a line per network at the other end. Its size is the number of lines.
     OursNetworks,
     /// Telegraf's `inputs.net`.
-    PeerNet,
+    PeerNet(Mode),
     /// `inputs.net` of this plugin.
-    OursNet,
+    OursNet(Mode),
 }
 
 use Contender::{
     KernelDump, OursNet, OursNetlink, OursNetworks, OursServices, OursSs, OursStates, PeerNet, PeerSockets,
-    Ss,
+    ShortDump, Ss,
 };
 
 /// Those who list TCP sockets.
-pub const SOCKETS: [Contender; 7] =
-    [Ss, KernelDump, PeerSockets, OursSs, OursNetlink, OursServices, OursStates];
+pub const SOCKETS: [Contender; 8] =
+    [Ss, KernelDump, ShortDump, PeerSockets, OursSs, OursNetlink, OursServices, OursStates];
 /// Those who group them by something of which there may be more and more.
 pub const GROUPS: [Contender; 1] = [OursNetworks];
 /// Those who list interfaces.
-pub const INTERFACES: [Contender; 2] = [PeerNet, OursNet];
+pub const INTERFACES: [Contender; 8] = [
+    PeerNet(Mode::Busy),
+    OursNet(Mode::Busy),
+    PeerNet(Mode::Paused),
+    OursNet(Mode::Paused),
+    PeerNet(Mode::Changed),
+    OursNet(Mode::Changed),
+    PeerNet(Mode::Fresh),
+    OursNet(Mode::Fresh),
+];
 
 impl Contender {
     /// The name in tables and plots.
@@ -54,14 +66,21 @@ impl Contender {
         match self {
             Ss => "bare `ss -in --tcp`",
             KernelDump => "bare kernel dump",
+            ShortDump => "bare kernel dump without `tcp_info`",
             PeerSockets => "Telegraf's inputs.socketstat",
             OursSs => "socketstat, source ss",
             OursNetlink => "socketstat, source netlink",
             OursServices => "socketstat, groups by direction and service",
             OursStates => "socketstat, groups by state",
             OursNetworks => "socketstat, groups by remote network",
-            PeerNet => "Telegraf's inputs.net",
-            OursNet => "net",
+            PeerNet(Mode::Busy) => "inputs.net in the Go shim",
+            PeerNet(Mode::Paused) => "inputs.net in the Go shim, after 1 s",
+            PeerNet(Mode::Changed) => "inputs.net in the Go shim, after 1 s and a change",
+            PeerNet(Mode::Fresh) => "inputs.net in the Go shim, a new process",
+            OursNet(Mode::Busy) => "net",
+            OursNet(Mode::Paused) => "net, after 1 s",
+            OursNet(Mode::Changed) => "net, after 1 s and a change",
+            OursNet(Mode::Fresh) => "net, a new process",
         }
     }
 
@@ -70,9 +89,10 @@ impl Contender {
         match self {
             Ss => "#999999",
             KernelDump => "#333333",
-            PeerSockets | PeerNet => "#d55e00",
+            ShortDump => "#e69f00",
+            PeerSockets | PeerNet(_) => "#d55e00",
             OursSs => "#56b4e9",
-            OursNetlink | OursNet | OursNetworks => "#0072b2",
+            OursNetlink | OursNet(_) | OursNetworks => "#0072b2",
             OursServices => "#009e73",
             OursStates => "#cc79a7",
         }
@@ -81,8 +101,8 @@ impl Contender {
     /// Its configuration among so many sockets, where it is a plugin.
     fn configuration(self, stage: &Stage) -> String {
         let own = match self {
-            Ss | KernelDump => return String::new(),
-            PeerNet | OursNet => return String::from("[[inputs.net]]\n"),
+            Ss | KernelDump | ShortDump => return String::new(),
+            PeerNet(_) | OursNet(_) => return String::from("[[inputs.net]]\n"),
             PeerSockets => String::new(),
             OursSs => String::from("source = \"ss\"\n"),
             OursNetlink => String::from("source = \"netlink\"\n"),
@@ -99,11 +119,11 @@ impl Contender {
     /// How many lines a gather of it has.
     pub const fn lines(self, stage: &Stage) -> usize {
         match self {
-            Ss | KernelDump => 1,
-            PeerSockets | OursSs | OursNetlink | PeerNet => stage.size,
+            Ss | KernelDump | ShortDump => 1,
+            PeerSockets | OursSs | OursNetlink | PeerNet(_) => stage.size,
             // And the line with the protocol statistics, which Telegraf has dropped; or the one that says how the gather
             // went.
-            OursNet | OursNetworks => stage.size + 1,
+            OursNet(_) | OursNetworks => stage.size + 1,
             // Both ends of each service's connections, and that line.
             OursServices => 2 * stage.services + 1,
             OursStates => 2,
@@ -136,7 +156,7 @@ impl Contenders {
 
     /// Whether a contender is available.
     fn has(&self, contender: Contender) -> bool {
-        self.peer.is_some() || !matches!(contender, PeerSockets | PeerNet)
+        self.peer.is_some() || !matches!(contender, PeerSockets | PeerNet(_))
     }
 
     /// Writes its configuration, and returns the path of it.
@@ -149,7 +169,7 @@ impl Contenders {
     /// The plugin `contender`, ready to start.
     pub fn plugin(&self, contender: Contender, stage: &Stage) -> Result<Command> {
         let program = match contender {
-            PeerSockets | PeerNet => self.peer.clone().ok_or("Telegraf's plugins were not built")?,
+            PeerSockets | PeerNet(_) => self.peer.clone().ok_or("Telegraf's plugins were not built")?,
             _ => PathBuf::from(OURS),
         };
         let mut command = Command::new(program);
@@ -158,14 +178,16 @@ impl Contenders {
     }
 
     /// One round of those of `who` that are there.
-    pub fn round(&self, who: &[Contender], stage: &Stage) -> Result<Vec<(Contender, Sample)>> {
+    pub fn round(&self, who: &[Contender], mode: Mode, stage: &Stage) -> Result<Vec<(Contender, Sample)>> {
         let mut present = Vec::new();
         for &contender in who.iter().filter(|contender| self.has(**contender)) {
             present.push((contender, self.turns(contender, stage)?));
         }
         // Long enough to measure where one gather is short.
-        let turns = u32::try_from((50_000 / stage.size.max(stage.sockets).max(1)).clamp(4, 50))?;
-        for _ in 0..turns {
+        let busy = u32::try_from((50_000 / stage.size.max(stage.sockets).max(1)).clamp(4, 50))?;
+        let turns = mode.turns(busy);
+        for number in 0..turns {
+            mode.prepare(number, stage.size)?;
             for (contender, turn) in &mut present {
                 turn.take().map_err(|error| format!("{} at {stage:?}: {error}", contender.name()))?;
             }
@@ -173,7 +195,7 @@ impl Contenders {
         let finish = |(contender, turn): (Contender, Turns)| {
             let mut sample = turn.finish(turns)?;
             // The dump runs in this benchmark's own binary.
-            sample.memory = sample.memory.filter(|_| contender != KernelDump);
+            sample.memory = sample.memory.filter(|_| !matches!(contender, KernelDump | ShortDump));
             Ok((contender, sample))
         };
         present.into_iter().map(finish).collect()
@@ -186,10 +208,13 @@ impl Contenders {
                 command.args(["-in", "--tcp"]);
                 Ok(Turns::of_program(command))
             }
-            KernelDump => {
+            KernelDump | ShortDump => {
                 let mut command = Command::new(env::current_exe()?);
-                command.arg("dump");
+                command.arg(if contender == KernelDump { "dump" } else { "short-dump" });
                 Turns::of_plugin(command, contender.lines(stage))
+            }
+            PeerNet(Mode::Fresh) | OursNet(Mode::Fresh) => {
+                Ok(Turns::of_starts(self.plugin(contender, stage)?, contender.lines(stage)))
             }
             _ => Turns::of_plugin(self.plugin(contender, stage)?, contender.lines(stage)),
         }

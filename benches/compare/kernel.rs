@@ -19,12 +19,12 @@ use crate::Result;
 const LAST: usize = 20;
 
 /// At each newline on stdin, dumps the sockets that ss lists and writes a newline.
-pub fn dump() -> Result<()> {
+pub fn dump(tcp_info: bool) -> Result<()> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkSockDiag)?;
     let protocol = Protocol::Tcp;
     let (states, deadline) = (state::listed(protocol), Instant::now());
-    let query = Query { protocol, states, tcp_info: true, congestion: false, deadline };
+    let query = Query { protocol, states, tcp_info, congestion: false, deadline };
     let mut buffer = vec![0; 64 * 1024];
     for trigger in stdin().lines() {
         trigger?;

@@ -118,3 +118,10 @@ pub fn interfaces(made: usize, count: usize) -> Result<()> {
     drop(batch);
     ended("ip -batch", ip.wait()?)
 }
+
+/// Changes the alias of one of them.
+pub fn change(number: usize, turn: u32) -> Result<()> {
+    let (name, alias) = (format!("bench{number}"), format!("change {turn}"));
+    let mut ip = Command::new("ip");
+    ended("ip link set", ip.args(["link", "set", &name, "alias", &alias]).status()?)
+}

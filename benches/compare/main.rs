@@ -17,6 +17,8 @@ mod load;
 #[cfg(target_os = "linux")]
 mod measure;
 #[cfg(target_os = "linux")]
+mod mode;
+#[cfg(target_os = "linux")]
 mod options;
 #[cfg(target_os = "linux")]
 mod plot;
@@ -43,7 +45,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 fn main() -> Result<()> {
     match options::parse(lexopt::Parser::from_env())? {
         options::Role::Hold { sockets, first } => load::hold(sockets, first),
-        options::Role::Dump => kernel::dump(),
+        options::Role::Dump { tcp_info } => kernel::dump(tcp_info),
         options::Role::Measure(options) if setup::is_inside() => run::all(&options),
         options::Role::Measure(_) => setup::enter(),
     }

@@ -76,6 +76,19 @@ pub enum Turns {
         /// The wall time so far.
         wall: f64,
     },
+    /// A plugin that is started once per turn and gathers once.
+    Start {
+        /// The command.
+        command: Command,
+        /// The lines per gather.
+        lines: usize,
+        /// The CPU time so far, from start to end.
+        cpu: f64,
+        /// The wall time of the gathers so far.
+        wall: f64,
+        /// The highest resident memory, in MB.
+        peak: f64,
+    },
     /// A plugin that keeps running and gathers once per turn.
     Plugin {
         /// The running plugin.
@@ -95,6 +108,11 @@ impl Turns {
     /// Turns of a program.
     pub const fn of_program(command: Command) -> Self {
         Self::Program { command, cpu: 0.0, wall: 0.0 }
+    }
+
+    /// Turns of a plugin that writes `lines` lines and ends.
+    pub const fn of_starts(command: Command, lines: usize) -> Self {
+        Self::Start { command, lines, cpu: 0.0, wall: 0.0, peak: 0.0 }
     }
 
     /// Turns of a plugin that writes `lines` lines per gather.
@@ -120,6 +138,15 @@ impl Turns {
                 *cpu += used;
                 *wall += milliseconds_since(start);
             }
+            Self::Start { command, lines, cpu, wall, peak } => {
+                let ((), used) = cpu_of(|| {
+                    let mut session = Session::start(command)?;
+                    *wall += session.gather(*lines)?;
+                    *peak = peak.max(session.megabytes("VmHWM")?);
+                    session.end()
+                })?;
+                *cpu += used;
+            }
             Self::Plugin { session, lines, wall, .. } => *wall += session.gather(*lines)?,
         }
         Ok(())
@@ -131,6 +158,10 @@ impl Turns {
         match self {
             Self::Program { cpu, wall, .. } => {
                 Ok(Sample { cpu: cpu / turns, wall: wall / turns, memory: None })
+            }
+            Self::Start { cpu, wall, peak, .. } => {
+                let memory = Some(Memory { idle: peak, peak, after: peak });
+                Ok(Sample { cpu: cpu / turns, wall: wall / turns, memory })
             }
             Self::Plugin { session, idle, start_and_end, wall, .. } => {
                 std::thread::sleep(SETTLED);

@@ -16,7 +16,10 @@ pub enum Role {
         first: usize,
     },
     /// Dump the kernel's table of TCP sockets at each newline on stdin.
-    Dump,
+    Dump {
+        /// With what TCP knows of each.
+        tcp_info: bool,
+    },
 }
 
 /// What to measure.
@@ -77,7 +80,8 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Role> {
             Value(role) if role == "hold" => {
                 return Ok(Role::Hold { sockets: parser.value()?.parse()?, first: parser.value()?.parse()? });
             }
-            Value(role) if role == "dump" => return Ok(Role::Dump),
+            Value(role) if role == "dump" => return Ok(Role::Dump { tcp_info: true }),
+            Value(role) if role == "short-dump" => return Ok(Role::Dump { tcp_info: false }),
             other => return Err(other.unexpected().into()),
         }
     }

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::contender::{Contender, GROUPS, INTERFACES, SOCKETS};
+use crate::mode::Mode;
 use crate::report::short;
 use crate::results::Results;
 
@@ -23,10 +24,17 @@ pub fn svg(results: &Results) -> String {
         [("TCP sockets", &SOCKETS), (&groups, &GROUPS), ("interfaces", &INTERFACES)];
     let mut left = 0.0;
     for (title, who) in panels {
-        svg += &format!("<g transform=\"translate({left} 0)\">\n{}</g>\n", panel(title, who, results));
+        let who: Vec<Contender> = who.iter().copied().filter(|who| is_plotted(*who)).collect();
+        svg += &format!("<g transform=\"translate({left} 0)\">\n{}</g>\n", panel(title, &who, results));
         left += WIDTH;
     }
     svg + "</svg>\n"
+}
+
+/// Of the interfaces only those gathers that follow each other: the others would lie on the same lines.
+const fn is_plotted(who: Contender) -> bool {
+    matches!(who, Contender::PeerNet(Mode::Busy) | Contender::OursNet(Mode::Busy))
+        || !matches!(who, Contender::PeerNet(_) | Contender::OursNet(_))
 }
 
 /// A logarithmic axis from one power of ten to another.

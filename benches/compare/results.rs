@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::contender::Contender;
 use crate::measure::Sample;
 use crate::statistics::Spread;
-use crate::telegraf::EndToEnd;
+use crate::telegraf::{EndToEnd, NetEndToEnd};
 
 /// All results.
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub struct Results {
     pub grouped_sockets: usize,
     /// Telegraf with each of the inputs in turn.
     pub telegraf: Option<EndToEnd>,
+    /// Telegraf with each of the inputs of interfaces.
+    pub telegraf_net: Option<NetEndToEnd>,
     /// The size of the binary in MB.
     pub binary: f64,
 }

@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use crate::contender::{Contender, Contenders, GROUPS, INTERFACES, OURS, SOCKETS, Stage};
+use crate::contender::{Contender, Contenders, GROUPS, OURS, SOCKETS, Stage};
 use crate::measure::{self, megabytes};
+use crate::mode::Mode;
 use crate::options::Options;
 use crate::results::Results;
 use crate::statistics::Spread;
@@ -51,7 +52,7 @@ fn sockets(options: &Options, contenders: &Contenders, results: &mut Results) ->
         held.grow(sockets)?;
         let stage = Stage { size: sockets, sockets, services: held.services() };
         if options.sizes.contains(&sockets) {
-            rounds(options, contenders, &SOCKETS, &stage, results)?;
+            rounds(options, contenders, &SOCKETS, Mode::Busy, &stage, results)?;
         }
         if sockets == options.grouped_sockets {
             results.grouped_sockets = sockets;
@@ -70,7 +71,7 @@ fn groups(options: &Options, contenders: &Contenders, stage: &Stage, results: &m
     for &most in &options.groups {
         let prefix = load::prefix(stage.sockets, most + 1);
         let stage = Stage { size: load::networks(stage.sockets, prefix), ..*stage };
-        rounds(options, contenders, &GROUPS, &stage, results)?;
+        rounds(options, contenders, &GROUPS, Mode::Busy, &stage, results)?;
     }
     Ok(())
 }
@@ -82,9 +83,17 @@ fn interfaces(options: &Options, contenders: &Contenders, results: &mut Results)
         load::interfaces(made, size)?;
         made = size;
         let stage = Stage { size, ..Stage::default() };
-        rounds(options, contenders, &INTERFACES, &stage, results)?;
+        for mode in Mode::ALL {
+            let who = [Contender::PeerNet(mode), Contender::OursNet(mode)];
+            rounds(options, contenders, &who, mode, &stage, results)?;
+        }
+        if options.telegraf_sockets > 0 && options.interfaces.last() == Some(&size) {
+            eprintln!("Telegraf among {size} interfaces");
+            results.telegraf_net = telegraf::measure_net(contenders, &stage, options.rounds.min(3))?;
+        }
         if strace {
-            let calls = measure::system_calls(&contenders.plugin(Contender::OursNet, &stage)?, size + 1)?;
+            let plugin = contenders.plugin(Contender::OursNet(Mode::Busy), &stage)?;
+            let calls = measure::system_calls(&plugin, size + 1)?;
             results.system_calls.insert(size, calls / f64::from(u32::try_from(size)?));
         }
     }
@@ -95,12 +104,13 @@ fn rounds(
     options: &Options,
     contenders: &Contenders,
     who: &[Contender],
+    mode: Mode,
     stage: &Stage,
     results: &mut Results,
 ) -> Result<()> {
     for round in 1..=options.rounds {
-        eprintln!("round {round} of {} at {}", options.rounds, stage.size);
-        for (contender, sample) in contenders.round(who, stage)? {
+        eprintln!("round {round} of {} at {}, {mode:?}", options.rounds, stage.size);
+        for (contender, sample) in contenders.round(who, mode, stage)? {
             results.samples.entry((contender, stage.size)).or_default().push(sample);
         }
     }

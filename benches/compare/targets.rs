@@ -5,6 +5,7 @@ use std::fmt;
 use crate::contender::Contender::{
     self, KernelDump, OursNet, OursNetlink, OursServices, OursSs, OursStates, PeerNet, PeerSockets, Ss,
 };
+use crate::mode::Mode;
 use crate::results::Results;
 use crate::statistics::Spread;
 
@@ -84,7 +85,7 @@ fn sockets(results: &Results, add: &mut Add<'_>) {
             add(what, results.ratio((contender, size), (KernelDump, size)), AtMost(limit));
         }
     }
-    for contender in [OursSs, OursNetlink, OursServices] {
+    for contender in [OursSs, OursNetlink] {
         let what = format!("CPU, 50000 sockets / 10000: {}", contender.name());
         add(what, results.ratio((contender, 50_000), (contender, 10_000)), AtMost(5.5));
     }
@@ -112,22 +113,28 @@ fn memory(results: &Results, add: &mut Add<'_>) {
 }
 
 fn interfaces(results: &Results, add: &mut Add<'_>) {
-    for size in results.sizes(&[OursNet]) {
+    let ours = OursNet(Mode::Busy);
+    for size in results.sizes(&[ours]) {
         if size > 10 {
-            let ratio = results.ratio((PeerNet, size), (OursNet, size));
-            let what = format!("CPU, {size} interfaces: {} / {}", PeerNet.name(), OursNet.name());
-            add(what, ratio, AtLeast(10.0));
+            for mode in Mode::ALL {
+                let (peer, ours) = (PeerNet(mode), OursNet(mode));
+                let what = format!("CPU, {size} interfaces: {} / {}", peer.name(), ours.name());
+                add(what, results.ratio((peer, size), (ours, size)), AtLeast(40.0));
+            }
             let calls = results.system_calls.get(&size).copied();
-            add(format!("system calls per interface, {size} interfaces"), calls, AtMost(3.0));
+            add(format!("system calls per interface, {size} interfaces"), calls, AtMost(0.05));
+            let peak = results.spread(ours, size, |sample| Some(sample.memory?.peak));
+            add(format!("peak MB, {size} interfaces: net"), peak.map(|peak| peak.greatest), AtMost(5.0));
         } else {
-            let cpu = results.spread(OursNet, size, |sample| Some(sample.cpu));
-            add(
-                format!("CPU ms, {size} interfaces: {}", OursNet.name()),
-                cpu.map(|cpu| cpu.median),
-                AtMost(1.0),
-            );
+            let cpu = results.spread(ours, size, |sample| Some(sample.cpu));
+            let what = format!("CPU ms, {size} interfaces: {}", ours.name());
+            add(what, cpu.map(|cpu| cpu.median), AtMost(0.15));
         }
     }
+    let Some(telegraf) = &results.telegraf_net else { return };
+    let ratios = telegraf.ours.iter().zip(&telegraf.native).map(|(ours, native)| ours / native);
+    let what = format!("CPU, Telegraf among {} interfaces: with net / native", telegraf.interfaces);
+    add(what, Spread::of(ratios).map(|spread| spread.median), AtMost(0.45));
 }
 
 fn rest(results: &Results, add: &mut Add<'_>) {

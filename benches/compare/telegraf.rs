@@ -11,13 +11,14 @@ use nix::unistd::Pid;
 use crate::Result;
 use crate::contender::{Contender, Contenders, OURS, Stage};
 use crate::measure::cpu_of;
+use crate::mode::Mode;
 use crate::setup;
 use crate::setup::ended;
 
 /// Telegraf's interval in seconds, longer than a gather takes.
 const INTERVAL: u32 = 3;
 /// The number of gathers per run.
-const GATHERS: u32 = 4;
+const GATHERS: u32 = 8;
 
 /// CPU of Telegraf and all its children a gather, in milliseconds, one a round.
 #[derive(Default)]
@@ -36,6 +37,17 @@ pub struct EndToEnd {
     pub services: Vec<f64>,
 }
 
+/// CPU of Telegraf and all its children per gather of interfaces, in milliseconds, one per round.
+#[derive(Default)]
+pub struct NetEndToEnd {
+    /// The number of interfaces.
+    pub interfaces: usize,
+    /// With its own `inputs.net`.
+    pub native: Vec<f64>,
+    /// With this plugin.
+    pub ours: Vec<f64>,
+}
+
 /// Measures each in turn; `None` where there is no Telegraf.
 pub fn measure(contenders: &Contenders, stage: &Stage, rounds: usize) -> Result<Option<EndToEnd>> {
     let Some(telegraf) = setup::telegraf() else {
@@ -43,36 +55,59 @@ pub fn measure(contenders: &Contenders, stage: &Stage, rounds: usize) -> Result<
         return Ok(None);
     };
     let native = "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n";
-    let execd = |contender| -> Result<String> {
-        let config = contenders.configuration(contender, stage)?;
-        Ok(format!(
-            "[[inputs.execd]]\n  command = [\"{OURS}\", \"--config\", \"{}\"]\n  signal = \"STDIN\"\n  data_format = \"influx\"\n",
-            config.display()
-        ))
-    };
     let version = version(&telegraf);
     let mut result = EndToEnd { sockets: stage.sockets, version, ..EndToEnd::default() };
     for _ in 0..rounds {
-        // An input with a long interval, to measure Telegraf itself.
-        let (_, alone) = run(&telegraf, "[[inputs.net]]\n  interval = \"1h\"\n")?;
-        let gather = |inputs: &str, lines: usize| -> Result<f64> {
-            let (metrics, cpu) = run(&telegraf, inputs)?;
-            let gathers = u32::try_from(metrics / lines)?;
-            if gathers == 0 {
-                return Err("Telegraf gathered nothing".into());
-            }
-            Ok((cpu - alone) / f64::from(gathers))
-        };
+        let alone = alone(&telegraf)?;
+        let gather = |inputs: &str, lines: usize| per_gather(&telegraf, inputs, lines, alone);
         result.native.push(gather(native, stage.sockets)?);
         for (contender, results) in [
             (Contender::OursSs, &mut result.ss),
             (Contender::OursNetlink, &mut result.netlink),
             (Contender::OursServices, &mut result.services),
         ] {
-            results.push(gather(&execd(contender)?, contender.lines(stage))?);
+            results.push(gather(&execd(contenders, contender, stage)?, contender.lines(stage))?);
         }
     }
     Ok(Some(result))
+}
+
+/// As [`measure`], of interfaces.
+pub fn measure_net(contenders: &Contenders, stage: &Stage, rounds: usize) -> Result<Option<NetEndToEnd>> {
+    let Some(telegraf) = setup::telegraf() else { return Ok(None) };
+    let ours = Contender::OursNet(Mode::Paused);
+    let execd = execd(contenders, ours, stage)?;
+    let mut result = NetEndToEnd { interfaces: stage.size, ..NetEndToEnd::default() };
+    for _ in 0..rounds {
+        let alone = alone(&telegraf)?;
+        result.native.push(per_gather(&telegraf, "[[inputs.net]]\n", stage.size, alone)?);
+        result.ours.push(per_gather(&telegraf, &execd, ours.lines(stage), alone)?);
+    }
+    Ok(Some(result))
+}
+
+/// The section that runs a contender of ours.
+fn execd(contenders: &Contenders, contender: Contender, stage: &Stage) -> Result<String> {
+    let config = contenders.configuration(contender, stage)?;
+    Ok(format!(
+        "[[inputs.execd]]\n  command = [\"{OURS}\", \"--config\", \"{}\"]\n  signal = \"STDIN\"\n  data_format = \"influx\"\n",
+        config.display()
+    ))
+}
+
+/// What Telegraf itself costs in a run: with an input that has a long interval.
+fn alone(telegraf: &Path) -> Result<f64> {
+    Ok(run(telegraf, "[[inputs.net]]\n  interval = \"1h\"\n")?.1)
+}
+
+/// The CPU time per gather of `lines` metrics, in milliseconds, without that of Telegraf itself.
+fn per_gather(telegraf: &Path, inputs: &str, lines: usize, alone: f64) -> Result<f64> {
+    let (metrics, cpu) = run(telegraf, inputs)?;
+    let gathers = u32::try_from(metrics / lines)?;
+    if gathers == 0 {
+        return Err("Telegraf gathered nothing".into());
+    }
+    Ok((cpu - alone) / f64::from(gathers))
 }
 
 /// The version that Go stored in the binary. Telegraf itself only knows it if built by its makefile.
