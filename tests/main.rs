@@ -12,7 +12,7 @@ mod auto;
 mod cli;
 mod fixtures;
 mod man;
-#[cfg(all(target_os = "linux", target_endian = "little"))]
+#[cfg(target_os = "linux")]
 mod netlink_replay;
 #[cfg(target_os = "linux")]
 mod properties;
