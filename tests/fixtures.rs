@@ -17,13 +17,13 @@
 //! A program without a directory is not on PATH. `$CASE` is replaced with the directory, in `args`, `env` and `expected.err`.
 
 use crate::support;
-use crate::support::big_endian;
 use crate::support::needs::{is_about_this_host, sock_diag};
-use crate::support::skipped;
+use crate::support::skip::{say, skipped};
+use crate::support::{big_endian, emulated};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// Prints the files named after the last argument that starts with `--`.
 const SS: &str = r"
@@ -81,6 +81,10 @@ fn faults_of_case(case: &Path) -> Vec<String> {
 
 /// Whether this host has what the case needs. Reports a skipped test if not.
 fn can_run(case: &Path) -> bool {
+    if case.join("needs_sock_diag").exists() && emulated() {
+        say(&format!("{}: not in QEMU, which lacks NETLINK_SOCK_DIAG", case.display()));
+        return false;
+    }
     let missing = if case.join("needs_sock_diag").exists() { sock_diag().err() } else { None };
     if let Some(why) = &missing {
         skipped(&format!("{} {why}", case.display()));
@@ -102,7 +106,9 @@ fn run(case: &Path) -> Output {
     let mut proc = case.join("proc");
     if proc.is_dir() {
         if support::is_big_endian() {
-            proc = big_endian_proc(&proc, path.path());
+            let turned = path.path().join("proc");
+            big_endian::copy_tables(&proc, &turned);
+            proc = turned;
         }
         // A case without sys/ must not see this host's /sys.
         plugin.env("HOST_PROC", &proc).env("HOST_SYS", case.join("sys"));
@@ -117,18 +123,6 @@ fn run(case: &Path) -> Output {
     let stderr = String::from_utf8_lossy(&output.stderr);
     output.stderr = stderr.replace(&path.path().display().to_string(), &case.display().to_string()).into();
     output
-}
-
-/// Copies `proc` into `directory`, as a big-endian kernel would have it.
-fn big_endian_proc(proc: &Path, directory: &Path) -> PathBuf {
-    let copied = Command::new("/bin/cp").arg("-a").arg(proc).arg(directory).status();
-    assert!(copied.is_ok_and(|status| status.success()), "{} can be copied", proc.display());
-    for net in ["net", "1/net"] {
-        if proc.join(net).is_dir() {
-            big_endian::copy_tables(&proc.join(net), &directory.join("proc").join(net));
-        }
-    }
-    directory.join("proc")
 }
 
 /// The content of an optional file of the case.

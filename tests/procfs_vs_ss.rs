@@ -47,7 +47,7 @@ fn expected(protocol: Protocol, printed: &str) -> Vec<Row> {
 #[test]
 fn recorded_tables_equal_the_recorded_output_of_ss() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/proc_net");
-    let big_endian = support::is_big_endian().then(|| {
+    let big_endian = cfg!(target_endian = "big").then(|| {
         let directory = tempfile::tempdir().unwrap();
         big_endian::copy_tables(&fixtures, directory.path());
         directory

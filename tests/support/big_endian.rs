@@ -6,16 +6,20 @@ use std::path::Path;
 use regex::{Captures, Regex};
 use telegraf_execd_network::inputs::socketstat::socket::Protocol;
 
-/// Copies the tables of a `/proc/net`.
+/// Copies a directory of tables of `/proc/net`, with its subdirectories.
 pub fn copy_tables(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the directory can be made");
     for entry in fs::read_dir(from).expect("the directory can be listed") {
         let entry = entry.expect("the directory can be listed");
-        if entry.file_type().expect("a file has a type").is_file() {
-            let text = fs::read(entry.path()).expect("the table can be read");
-            let text = String::from_utf8(text).map(|text| table(&text).into_bytes());
-            let text = text.unwrap_or_else(std::string::FromUtf8Error::into_bytes);
-            fs::write(to.join(entry.file_name()), text).expect("the copy can be written");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tables(&entry.path(), &to);
+            continue;
         }
+        let text = fs::read(entry.path()).expect("the table can be read");
+        let text = String::from_utf8(text).map(|text| table(&text).into_bytes());
+        let text = text.unwrap_or_else(std::string::FromUtf8Error::into_bytes);
+        fs::write(to, text).expect("the copy can be written");
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
-use super::{emulated, skipped};
+use super::skipped;
 
 /// Whether programs are on PATH. Reports a skipped test if not.
 pub fn needs(programs: &[&str]) -> bool {
@@ -31,11 +31,8 @@ pub fn needs_sock_diag() -> bool {
     sock_diag().map_err(|why| skipped(&why)).is_ok()
 }
 
-/// Why the plugin cannot use `NETLINK_SOCK_DIAG`.
+/// Why this process cannot use `NETLINK_SOCK_DIAG`.
 pub fn sock_diag() -> Result<(), String> {
-    if emulated() {
-        return Err("needs NETLINK_SOCK_DIAG, which QEMU lacks".to_owned());
-    }
     let (kind, flags) = (SockType::Raw, SockFlag::SOCK_CLOEXEC);
     let opened = socket(AddressFamily::Netlink, kind, flags, SockProtocol::NetlinkSockDiag);
     opened.map(drop).map_err(|error| format!("needs NETLINK_SOCK_DIAG: {error}"))

@@ -23,7 +23,6 @@ fn modes(answer: &[u8]) -> (Vec<(u32, LinkMode)>, Result<(), DumpError>) {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
 fn recorded_link_modes_are_read() {
     let kernel = Kernel::default().answers(CONTROLLER, &recorded("family.bin"));
     assert_eq!(genl::family(&kernel.dumper(), FAMILY, deadline()), Ok(RECORDED));
@@ -35,7 +34,6 @@ fn recorded_link_modes_are_read() {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
 fn what_came_before_an_error_stays_good() {
     let whole = recorded("linkmodes.bin");
     let all = modes(&whole).0;
@@ -46,7 +44,6 @@ fn what_came_before_an_error_stays_good() {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
 fn an_answer_cut_anywhere_is_an_error_and_no_panic() {
     let whole = recorded("linkmodes.bin");
     for end in 0..whole.len() {

@@ -84,7 +84,6 @@ fn an_event_of_wireless_extensions_says_only_name_and_flags() {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
 fn recorded_links_are_read() {
     let kernel = Kernel::default().answers(RTM_GETLINK, &recorded("links.bin"));
     let mut links = Vec::new();

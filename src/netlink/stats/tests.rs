@@ -18,7 +18,6 @@ fn a_shorter_structure_of_an_older_kernel_has_fewer_counters() {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
 fn recorded_counters_are_those_of_the_links() {
     let kernel = Kernel::default()
         .answers(RTM_GETSTATS, &recorded("stats.bin"))

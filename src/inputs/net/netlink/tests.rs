@@ -93,7 +93,6 @@ fn values_of(line: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
 fn recorded_answers_give_what_procfs_gave_at_the_same_time() {
     let kernel = recorded_kernel(Kernel::default());
     let (interfaces, said) = gather(&mut source(&kernel, &none())).expect("it answers");
@@ -115,7 +114,6 @@ fn recorded_answers_give_what_procfs_gave_at_the_same_time() {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
 fn nothing_but_counters_and_speeds_is_asked_twice() {
     let kernel = recorded_kernel(Kernel::default());
     let mut source = source(&kernel, &none());
@@ -126,7 +124,6 @@ fn nothing_but_counters_and_speeds_is_asked_twice() {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
 fn an_old_kernel_has_the_counters_in_its_links() {
     let old = recorded_kernel(Kernel::default().refuses(GET_STATS, Errno::EOPNOTSUPP));
     let mut old_source = source(&old, &none());
@@ -152,7 +149,6 @@ fn sys(speed: &str) -> tempfile::TempDir {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
 fn an_old_kernel_has_the_speeds_in_sysfs() {
     for errno in [Errno::ENOENT, Errno::EOPNOTSUPP] {
         let kernel = recorded_kernel(Kernel::default().refuses(CONTROLLER, errno));
@@ -170,7 +166,6 @@ fn an_old_kernel_has_the_speeds_in_sysfs() {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
 fn what_a_failing_driver_leaves_out_is_in_sysfs() {
     // Nothing of any device, as where the first one fails.
     let failed = error(Errno::ENODEV);
