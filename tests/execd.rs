@@ -176,11 +176,12 @@ fn a_timeout_kills_the_child_and_affects_only_its_protocol() {
     let pids = hanging_pids(dir.path());
     assert!(plugin.line().starts_with("net,"));
     wait_until("no child is left", || !pids.iter().any(|pid| running(*pid)));
-    // Once ss works again, so does the plugin.
+    // Once ss works again, so does the plugin. On a busy machine a good run can time out too.
     fake(dir.path(), "ss", ANSWER);
-    plugin.send(b"\n");
-    let next = [plugin.line(), plugin.line()];
-    assert!(next.iter().any(|line| line.starts_with("socketstat,")), "{next:?}");
+    wait_until("it recovers", || {
+        plugin.send(b"\n");
+        plugin.lines_before("net,").iter().any(|line| line.starts_with("socketstat,"))
+    });
     let (status, _, stderr) = plugin.eof();
     assert_eq!(status.code(), Some(0));
     assert_eq!(stderr.len(), 1, "{stderr:?}");

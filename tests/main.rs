@@ -13,7 +13,7 @@ mod cli;
 mod corpus;
 mod fixtures;
 mod man;
-#[cfg(all(target_os = "linux", target_endian = "little"))]
+#[cfg(target_os = "linux")]
 mod netlink_replay;
 #[cfg(target_os = "linux")]
 mod properties;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::support;
+use crate::support::big_endian;
 use crate::support::reference::{self, Row};
 use crate::support::zoo::Zoo;
 use nix::errno::Errno;
@@ -51,8 +52,13 @@ impl Channel for Recorded {
     }
 }
 
+/// In the byte order of this machine, as the kernel's own messages are.
 fn recording(protocol: Protocol) -> Vec<Vec<u8>> {
-    (1..3).filter_map(|n| fs::read(fixtures().join(format!("{protocol}-{n}.bin"))).ok()).collect()
+    let streams = (1..3).filter_map(|n| fs::read(fixtures().join(format!("{protocol}-{n}.bin"))).ok());
+    if cfg!(target_endian = "big") {
+        return streams.map(|stream| big_endian::messages(protocol, stream)).collect();
+    }
+    streams.collect()
 }
 
 fn replay(protocol: Protocol, streams: &[Vec<u8>]) -> Result<(Vec<Row>, Vec<Diagnostic>), SourceError> {

@@ -6,6 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::support;
+use crate::support::big_endian;
 use crate::support::needs::{needs, needs_sock_diag};
 use crate::support::reference::{self, Row};
 use crate::support::zoo::Zoo;
@@ -44,12 +45,17 @@ fn expected(protocol: Protocol, printed: &str) -> Vec<Row> {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
 fn recorded_tables_equal_the_recorded_output_of_ss() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/proc_net");
+    let big_endian = cfg!(target_endian = "big").then(|| {
+        let directory = tempfile::tempdir().unwrap();
+        big_endian::copy_tables(&fixtures, directory.path());
+        directory
+    });
+    let tables = big_endian.as_ref().map_or(fixtures.as_path(), |directory| directory.path());
     for protocol in PROTOCOLS {
         let printed = fs::read_to_string(fixtures.join(format!("{protocol}.ss"))).unwrap();
-        let rows = procfs(&fixtures, Names::Directory(fixtures.join("class_net")), *protocol);
+        let rows = procfs(tables, Names::Directory(fixtures.join("class_net")), *protocol);
         assert_eq!(rows, expected(*protocol, &printed), "{protocol}");
         assert!(!rows.is_empty());
     }

@@ -87,9 +87,10 @@ mod tests {
     use crate::netlink::message::{Attributes, Messages};
 
     #[test]
-    fn attributes_can_hold_attributes() {
-        let bytes = Request::dump(18).nested(1, &[(3, &[1, 0, 0, 0])]).finish(99);
-        assert_eq!(bytes[HEADER..], [12, 0, 1, 0x80, 8, 0, 3, 0, 1, 0, 0, 0]);
+    fn attributes_can_be_nested() {
+        let bytes = Request::dump(18).nested(1, &[(3, &[1, 2, 3, 4])]).finish(99);
+        let headers = [12_u16, 0x8001, 8, 3].map(u16::to_ne_bytes).concat();
+        assert_eq!(bytes[HEADER..], [&headers[..], &[1, 2, 3, 4]].concat());
     }
 
     #[test]

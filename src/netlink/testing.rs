@@ -10,6 +10,8 @@ use super::channel::{Channel, Events};
 use super::dump::{Dumper, SharedDumper};
 use super::message::{ERROR, HEADER, number};
 
+mod big_endian;
+
 /// What is answered to requests of one kind: one after the other, the last one again and again.
 #[derive(Clone, Default)]
 pub(crate) struct Kernel(Arc<Mutex<State>>);
@@ -143,8 +145,12 @@ pub(crate) fn error(errno: Errno) -> Vec<u8> {
     message(ERROR, 0, &(-(errno as i32)).to_ne_bytes())
 }
 
-/// A recorded answer.
+/// A recorded answer, in the byte order of this machine.
 pub(crate) fn recorded(name: &str) -> Vec<u8> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/net-netlink").join(name);
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    let answer = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    if cfg!(target_endian = "big") && path.extension().is_some_and(|extension| extension == "bin") {
+        return big_endian::swapped(name, answer);
+    }
+    answer
 }

@@ -1,6 +1,7 @@
 //! Shared by the integration tests: the binary under test, fakes of the programs that it runs, a network namespace with
 //! sockets of every kind, an independent parser of ss's output, and checks of what a test needs.
 
+pub mod big_endian;
 pub mod execd;
 #[cfg(target_os = "linux")]
 pub mod gathers;
@@ -10,6 +11,7 @@ pub mod namespace;
 pub mod needs;
 #[cfg(target_os = "linux")]
 pub mod once;
+#[cfg(target_arch = "x86_64")]
 pub mod rare;
 pub mod reference;
 pub mod skip;
@@ -31,10 +33,26 @@ use std::time::{Duration, Instant};
 pub use skip::skipped;
 
 /// The binary under test, with an empty environment.
+///
+/// `PLUGIN_UNDER_TEST` can be another command line for it: QEMU with its flags and a binary for another architecture.
 pub fn plugin() -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("telegraf-execd-network"));
-    command.env_clear();
+    let words = std::env::var("PLUGIN_UNDER_TEST").unwrap_or_default();
+    let mut words = words.split_whitespace();
+    let own = assert_cmd::cargo::cargo_bin!("telegraf-execd-network");
+    let mut command = words.next().map_or_else(|| Command::new(own), Command::new);
+    command.args(words).env_clear();
     command
+}
+
+/// Whether the binary under test runs in QEMU.
+pub fn emulated() -> bool {
+    std::env::var_os("PLUGIN_UNDER_TEST").is_some()
+}
+
+/// Whether the binary under test is for a big-endian machine, as s390x is.
+pub fn is_big_endian() -> bool {
+    cfg!(target_endian = "big")
+        || std::env::var("PLUGIN_UNDER_TEST").is_ok_and(|words| words.contains("s390x"))
 }
 
 /// Writes an executable shell script to `dir`.

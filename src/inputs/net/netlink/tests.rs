@@ -93,8 +93,7 @@ fn values_of(line: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
-fn recorded_answers_give_what_procfs_gave_at_the_same_time() {
+fn recorded_answers_equal_the_procfs_output_of_the_same_time() {
     let kernel = recorded_kernel(Kernel::default());
     let (interfaces, said) = gather(&mut source(&kernel, &none())).expect("it answers");
     assert_eq!(said, [""; 0]);
@@ -115,8 +114,7 @@ fn recorded_answers_give_what_procfs_gave_at_the_same_time() {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
-fn nothing_but_counters_and_speeds_is_asked_twice() {
+fn only_counters_and_speeds_are_requested_again() {
     let kernel = recorded_kernel(Kernel::default());
     let mut source = source(&kernel, &none());
     gather(&mut source).expect("it answers");
@@ -126,8 +124,7 @@ fn nothing_but_counters_and_speeds_is_asked_twice() {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
-fn an_old_kernel_has_the_counters_in_its_links() {
+fn the_counters_of_an_old_kernel_come_from_rtm_getlink() {
     let old = recorded_kernel(Kernel::default().refuses(GET_STATS, Errno::EOPNOTSUPP));
     let mut old_source = source(&old, &none());
     let (interfaces, said) = gather(&mut old_source).expect("it answers");
@@ -152,8 +149,7 @@ fn sys(speed: &str) -> tempfile::TempDir {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
-fn an_old_kernel_has_the_speeds_in_sysfs() {
+fn the_speeds_of_an_old_kernel_come_from_sysfs() {
     for errno in [Errno::ENOENT, Errno::EOPNOTSUPP] {
         let kernel = recorded_kernel(Kernel::default().refuses(CONTROLLER, errno));
         let sys = sys("2500\n");
@@ -170,8 +166,7 @@ fn an_old_kernel_has_the_speeds_in_sysfs() {
 }
 
 #[test]
-#[cfg(target_endian = "little")]
-fn what_a_failing_driver_leaves_out_is_in_sysfs() {
+fn speeds_missing_because_of_a_failing_driver_come_from_sysfs() {
     // Nothing of any device, as where the first one fails.
     let failed = error(Errno::ENODEV);
     let kernel = recorded_kernel(Kernel::default().answers(ETHTOOL, &failed));

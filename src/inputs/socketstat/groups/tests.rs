@@ -56,7 +56,9 @@ impl Connection {
         let mut info = vec![0; 248];
         let mut put = |field: &Field, value: u64| {
             let width = if field.width == Width::U64 { 8 } else { 4 };
-            info[field.offset..field.offset + width].copy_from_slice(&value.to_ne_bytes()[..width]);
+            let start = if cfg!(target_endian = "big") { 8 - width } else { 0 };
+            let bytes = &value.to_ne_bytes()[start..start + width];
+            info[field.offset..field.offset + width].copy_from_slice(bytes);
         };
         CONTRACT.iter().zip(self.counters).for_each(|(field, value)| put(field, value));
         put(FIELDS.iter().find(|field| field.name == "rtt").unwrap(), self.rtt.into());

@@ -6,7 +6,9 @@ fn info(counters: [u64; 6]) -> Vec<u8> {
     let mut info = vec![0; 240];
     for (field, value) in CONTRACT.iter().zip(counters) {
         let width = if field.width == Width::U64 { 8 } else { 4 };
-        info[field.offset..field.offset + width].copy_from_slice(&value.to_ne_bytes()[..width]);
+        let start = if cfg!(target_endian = "big") { 8 - width } else { 0 };
+        let bytes = &value.to_ne_bytes()[start..start + width];
+        info[field.offset..field.offset + width].copy_from_slice(bytes);
     }
     info
 }
