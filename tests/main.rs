@@ -30,6 +30,8 @@ mod faults_proc;
 #[cfg(target_os = "linux")]
 mod faults_process;
 #[cfg(target_os = "linux")]
+mod messages;
+#[cfg(target_os = "linux")]
 mod soak;
 
 // In a network namespace.
