@@ -33,6 +33,8 @@ mod faults_process;
 mod messages;
 #[cfg(target_os = "linux")]
 mod soak;
+#[cfg(target_os = "linux")]
+mod times;
 
 // In a network namespace.
 #[cfg(target_os = "linux")]
