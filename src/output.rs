@@ -13,9 +13,10 @@ use thiserror::Error;
 const ATOMIC: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 /// The capacity that the buffer keeps after a gather, in bytes.
 const KEPT: usize = 64 * 1024;
-/// Up to this capacity, in bytes, the buffer doubles when it grows, as every vector does; from there on it grows by a step.
-const DOUBLED: usize = 64 * 1024 * 1024;
-const STEP: usize = 16 * 1024 * 1024;
+/// Up to this capacity, in bytes, the buffer doubles when it grows, as every vector does. Then it grows once, to more than any
+/// table may take: each time, the old buffer and the new one are in memory together.
+const DOUBLED: usize = 32 * 1024 * 1024;
+const STEP: usize = 112 * 1024 * 1024;
 /// The room, in bytes, that there has to be for the next line.
 const ROOM: usize = 1024 * 1024;
 
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_buffer_grows_by_steps() {
+    fn a_large_buffer_grows_once() {
         let mut output = Output::new(std::fs::File::open("/dev/null").unwrap().into());
         let line = vec![b'x'; ROOM / 4];
         while output.buffer.len() < 2 * DOUBLED {

@@ -26,6 +26,8 @@ mod faults_children;
 #[cfg(target_os = "linux")]
 mod faults_execd;
 #[cfg(target_os = "linux")]
+mod faults_memory;
+#[cfg(target_os = "linux")]
 mod faults_proc;
 #[cfg(target_os = "linux")]
 mod faults_process;

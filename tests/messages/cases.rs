@@ -134,6 +134,11 @@ fn tables_too_large(log: &mut Log) {
     let rows = "echo 'Recv-Q Send-Q Local Address:Port Peer Address:Port'\n\
                 /usr/bin/yes '0 0 a:1 b:2' | /usr/bin/head -n 4000\n";
     log.run(&format!("{}{tag}", sockets("source = 'ss'\ntimeout = '60s'"))).fake("ss", rows).once();
+    let groups = "exec /usr/bin/awk 'BEGIN { for (n = 0; n < 210000; n++) printf \"0 0 10.%d.%d.%d:1 b:2\\n\", n / 65536, n / 256 % 256, n % 256 }'";
+    let section = sockets("source = 'ss'\ntimeout = '60s'\ngroup_by = ['local_addr']\nmax_series = 0");
+    log.run(&section)
+        .fake("ss", &format!("{}{groups}\n", rows.split_inclusive('\n').next().expect("a header")))
+        .once();
     let dev = |net: &Path| {
         let rows: String =
             (0..4000).map(|n| format!("eth{n}: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n")).collect();

@@ -60,6 +60,9 @@ pub(super) struct Groups {
     /// How many gathers were written.
     gathers: u64,
     said_folding: bool,
+    /// In this gather there were more groups than [`table::MOST_GROUPS`].
+    overflowed: bool,
+    said_overflow: bool,
     secret: RandomState,
     key: Vec<u8>,
     growth: Vec<u64>,
@@ -209,7 +212,7 @@ impl Dump<'_> {
             TcpInfo::Raw(info) => samples.add(place, info),
             _ => None,
         };
-        if *single && let Some(group) = table.groups.get_mut(place) {
+        if *single && let Some(group) = table.groups.get_mut(place).filter(|group| !group.is_other) {
             group.note = notes.add(protocol, socket, sample);
         }
     }
@@ -267,6 +270,9 @@ impl Dump<'_> {
     /// The place of the group whose key is at hand.
     fn place(&mut self) -> usize {
         let Groups { keys, kinds, table, key, single, .. } = &mut *self.groups;
+        if !table.has_room(key) {
+            return self.place_of_other();
+        }
         let groups = table.groups.len();
         let place = table.place(self.kind, key);
         let Some(group) = table.groups.get_mut(place) else { return place };
@@ -274,7 +280,10 @@ impl Dump<'_> {
             // Another socket with the same tags: packet sockets have them often.
             group.namesakes += 1;
             key.extend_from_slice(&group.namesakes.to_be_bytes());
-            return table.place(self.kind, key);
+            if table.has_room(key) {
+                return table.place(self.kind, key);
+            }
+            return self.place_of_other();
         }
         if place == groups
             && let Some(kind) = kinds.get(self.kind)
@@ -285,6 +294,12 @@ impl Dump<'_> {
             group.is_other = other == *key;
         }
         place
+    }
+
+    /// The place of the line for the rest of the protocol, where there are too many groups.
+    fn place_of_other(&mut self) -> usize {
+        self.groups.overflowed = true;
+        self.groups.other(self.kind).unwrap_or(usize::MAX)
     }
 
     /// Ends a whole dump.

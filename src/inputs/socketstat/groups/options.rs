@@ -112,6 +112,8 @@ impl Groups {
             notes: Notes::default(),
             gathers: 0,
             said_folding: false,
+            overflowed: false,
+            said_overflow: false,
             secret: std::hash::RandomState::new(),
             key: Vec::new(),
             growth: vec![0; columns],

@@ -6,6 +6,9 @@ use std::time::Instant;
 
 use super::super::index::Index;
 
+/// The most groups of a section. The sockets of further ones are summed up.
+pub(super) const MOST_GROUPS: usize = 200_000;
+
 /// Groups by key. Keys hold what anybody may send to this host, so they are hashed with a secret of this process.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -74,6 +77,12 @@ impl Table {
     /// Of groups with so many counters.
     pub(super) fn new(counters: usize) -> Self {
         Self { counters, ..Self::default() }
+    }
+
+    /// Whether it takes a group with this key: one that it has, or one more.
+    pub(super) fn has_room(&self, key: &[u8]) -> bool {
+        let is_it = |place: usize| self.groups.get(place).is_some_and(|group| self.key(group) == key);
+        self.groups.len() < MOST_GROUPS || self.index.find(self.secret.hash_one(key), is_it).is_some()
     }
 
     /// The place of the group with this key, which is new if there is none.
