@@ -13,10 +13,10 @@ use thiserror::Error;
 const ATOMIC: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 /// The capacity that the buffer keeps after a gather, in bytes.
 const KEPT: usize = 64 * 1024;
-/// Up to this capacity, in bytes, the buffer doubles when it grows, as every vector does; from there on it grows by a
-/// step.
-const DOUBLED: usize = 64 * 1024 * 1024;
-const STEP: usize = 16 * 1024 * 1024;
+/// Up to this capacity, in bytes, the buffer doubles when it grows, as every vector does. After that it grows by a step
+/// that is enough for any table, since the old and the new buffer are in memory together each time.
+const DOUBLED: usize = 32 * 1024 * 1024;
+const STEP: usize = 112 * 1024 * 1024;
 /// The minimum free capacity for the next line, in bytes.
 const ROOM: usize = 1024 * 1024;
 
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_buffer_grows_in_steps() {
+    fn a_large_buffer_grows_once() {
         let mut output = Output::new(std::fs::File::open("/dev/null").unwrap().into());
         let line = vec![b'x'; ROOM / 4];
         while output.buffer.len() < 2 * DOUBLED {

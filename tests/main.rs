@@ -27,11 +27,17 @@ mod faults_children;
 #[cfg(target_os = "linux")]
 mod faults_execd;
 #[cfg(target_os = "linux")]
+mod faults_memory;
+#[cfg(target_os = "linux")]
 mod faults_proc;
 #[cfg(target_os = "linux")]
 mod faults_process;
 #[cfg(target_os = "linux")]
+mod messages;
+#[cfg(target_os = "linux")]
 mod soak;
+#[cfg(target_os = "linux")]
+mod times;
 
 // In a network namespace.
 #[cfg(target_os = "linux")]

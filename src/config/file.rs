@@ -14,8 +14,8 @@ use super::nearest::nearest;
 use super::section::{Known, Section};
 use crate::quote::quote;
 
-/// The most bytes of a configuration file.
-const MAX_LENGTH: u64 = 16 * 1024 * 1024;
+/// The most bytes of a configuration file. Parsed, it takes up to 80 times as much memory.
+const MAX_LENGTH: u64 = 1024 * 1024;
 
 /// Reads a configuration file.
 ///

@@ -62,6 +62,9 @@ pub(super) struct Groups {
     /// The number of gathers that were written.
     gathers: u64,
     said_folding: bool,
+    /// This gather had more groups than [`table::MOST_GROUPS`].
+    overflowed: bool,
+    said_overflow: bool,
     secret: RandomState,
     key: Vec<u8>,
     growth: Vec<u64>,
@@ -125,6 +128,8 @@ impl Groups {
             notes: Notes::default(),
             gathers: 0,
             said_folding: false,
+            overflowed: false,
+            said_overflow: false,
             secret: RandomState::new(),
             key: Vec::new(),
             growth: vec![0; columns],

@@ -71,7 +71,7 @@ impl Dump<'_> {
             TcpInfo::Raw(info) => samples.add(place, info),
             _ => None,
         };
-        if *single && let Some(group) = table.groups.get_mut(place) {
+        if *single && let Some(group) = table.groups.get_mut(place).filter(|group| !group.is_other) {
             group.note = notes.add(protocol, socket, sample);
         }
     }
@@ -129,6 +129,9 @@ impl Dump<'_> {
     /// The place of the group for the current key.
     fn place(&mut self) -> usize {
         let Groups { keys, kinds, table, key, single, .. } = &mut *self.groups;
+        if !table.has_room(key) {
+            return self.place_of_other();
+        }
         let groups = table.groups.len();
         let place = table.place(self.kind, key);
         let Some(group) = table.groups.get_mut(place) else { return place };
@@ -136,7 +139,7 @@ impl Dump<'_> {
             // Another socket with the same tags, which is frequent with packet sockets.
             group.namesakes += 1;
             key.extend_from_slice(&group.namesakes.to_be_bytes());
-            return table.place(self.kind, key);
+            return if table.has_room(key) { table.place(self.kind, key) } else { self.place_of_other() };
         }
         if place == groups
             && let Some(kind) = kinds.get(self.kind)
@@ -147,6 +150,12 @@ impl Dump<'_> {
             group.is_other = other == *key;
         }
         place
+    }
+
+    /// The place of the line `other` of the protocol, for a socket whose group has no room.
+    fn place_of_other(&mut self) -> usize {
+        self.groups.overflowed = true;
+        self.groups.other(self.kind).unwrap_or(usize::MAX)
     }
 
     /// Ends a complete dump.

@@ -7,7 +7,7 @@ use super::kind::Kind;
 use super::lines::Lines;
 use super::options::RankBy;
 use super::rank::{self, Candidate};
-use super::table::Group;
+use super::table::{Group, MOST_GROUPS};
 use crate::inputs::socketstat::totals;
 use crate::metric::Metric;
 
@@ -33,6 +33,11 @@ impl Groups {
         self.count(&kept, &folded);
         self.write_lines(&kept, &folded, add);
         self.forget(now);
+        if std::mem::take(&mut self.overflowed) && !std::mem::replace(&mut self.said_overflow, true) {
+            return Some(format!(
+                "more than {MOST_GROUPS} groups: the others are summed up in lines tagged other"
+            ));
+        }
         let max = self.max_lines.filter(|_| !folded.is_empty() && !self.said_folding)?;
         self.said_folding = true;
         let (all, what) = (kept.len() + folded.len(), if self.single { "sockets" } else { "groups" });
@@ -115,7 +120,7 @@ impl Groups {
     }
 
     /// The group of the line `other` of a protocol.
-    fn other(&mut self, kind: usize) -> Option<usize> {
+    pub(super) fn other(&mut self, kind: usize) -> Option<usize> {
         self.keys.of_other(self.kinds.get(kind)?.protocol, &mut self.key);
         let place = self.table.place(kind, &self.key);
         self.table.groups.get_mut(place)?.is_other = true;
@@ -160,7 +165,7 @@ impl Groups {
 
     /// Resets the groups for the next gather, and drops those that are not kept.
     fn forget(&mut self, now: Instant) {
-        let Self { table, kinds, .. } = self;
+        let Self { table, kinds, overflowed, .. } = self;
         let mut keep = Vec::with_capacity(table.groups.len());
         for group in &mut table.groups {
             let dumped = kinds.get(group.kind).is_some_and(|kind| kind.dumped);
@@ -178,7 +183,8 @@ impl Groups {
             keep.push(if group.is_other {
                 !expired || !self.counters.is_empty()
             } else {
-                !expired && (!is_empty || group.last_line.is_some())
+                // If there is no room, groups without sockets make room.
+                !expired && (!is_empty || group.last_line.is_some() && !*overflowed)
             });
         }
         self.table.retain(&self.bounded(keep));

@@ -6,6 +6,9 @@ use std::time::Instant;
 
 use super::super::index::Index;
 
+/// The maximum number of groups per section. The sockets of any others are summed up.
+pub(super) const MOST_GROUPS: usize = 200_000;
+
 /// Groups by key. Keys contain text that any peer can choose, so they are hashed with a random seed.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -74,6 +77,12 @@ impl Table {
     /// Creates a table of groups with `counters` counters.
     pub(super) fn new(counters: usize) -> Self {
         Self { counters, ..Self::default() }
+    }
+
+    /// Whether there is a group with this key, or room for one more.
+    pub(super) fn has_room(&self, key: &[u8]) -> bool {
+        let is_it = |place: usize| self.groups.get(place).is_some_and(|group| self.key(group) == key);
+        self.groups.len() < MOST_GROUPS || self.index.find(self.secret.hash_one(key), is_it).is_some()
     }
 
     /// The place of the group with this key. Adds the group if it does not exist.
