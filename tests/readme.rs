@@ -250,38 +250,6 @@ fn every_message_of_the_fixtures_is_in_the_tables() {
 }
 
 #[test]
-fn every_message_of_the_tables_is_in_the_source() {
-    let source = source(&Path::new(ROOT).join("src")).replace("\\\"", "\"");
-    // Messages of serde and toml.
-    let source = source + "invalid type: , expected ";
-    let mut missing = Vec::new();
-    for message in messages() {
-        let literal: usize = message.iter().map(|piece| piece.trim().len()).sum();
-        assert!(literal >= 2, "matches anything: {message:?}");
-        // Text that joins two messages is separate from both.
-        let pieces = message
-            .iter()
-            .map(|piece| piece.trim_start_matches([':', ';', ' ']).trim_end_matches([']', ' ', ':']));
-        missing.extend(pieces.filter(|piece| !source.contains(*piece)).map(str::to_owned));
-    }
-    assert_eq!(missing, [""; 0], "no such text in src/");
-}
-
-/// The content of every source file of the library, without tests.
-fn source(directory: &Path) -> String {
-    let mut text = String::new();
-    for entry in fs::read_dir(directory).expect("src/ can be read") {
-        let path = entry.expect("src/ can be read").path();
-        if path.is_dir() {
-            text.push_str(&source(&path));
-        } else if !path.ends_with("tests.rs") {
-            text.push_str(&fs::read_to_string(&path).expect("a source file can be read"));
-        }
-    }
-    text
-}
-
-#[test]
 fn configurations_in_the_documents_are_valid() {
     let documents = documents();
     let (mut ours, mut commands) = (0, 0);

@@ -77,7 +77,7 @@ fn list(directory: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.expect("src/ can be listed").path();
         let name = path.file_name().and_then(|name| name.to_str()).expect("names are UTF-8");
         // Modules of tests.
-        if ["tests", "tests.rs", "testing.rs"].contains(&name) {
+        if ["tests", "tests.rs", "testing", "testing.rs"].contains(&name) {
             continue;
         }
         if path.is_dir() {

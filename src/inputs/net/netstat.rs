@@ -33,8 +33,8 @@ use table::{Details, Links, Row, Table};
 pub(super) const CAPABILITIES: Capabilities =
     Capabilities { kinds: false, protocols: false, other_network: false };
 
-/// The limit for the output of one run, in bytes. Enough for 100,000 interfaces.
-const LIMIT: u64 = 16 * 1024 * 1024;
+/// The limit for the output of one run, in bytes. Enough for 50,000 interfaces.
+const LIMIT: u64 = 8 * 1024 * 1024;
 
 /// The result of all runs of a gather.
 #[derive(Debug, Default, PartialEq, Eq)]
