@@ -123,6 +123,7 @@ fn sockets(source: &str) -> [String; 2] {
 }
 
 #[test]
+#[ignore = "takes up to a minute; .ci/run runs it"]
 fn ss_without_end() {
     let distinct = "exec /usr/bin/awk 'BEGIN { for (n = 0; n < 600000; n++) printf \"ESTAB 0 0 127.0.0.1:1 10.%d.%d.%d:%d\\n\", n / 65536, n / 256 % 256, n % 256, n % 60000 }'";
     for config in sockets("source = 'ss'") {
@@ -140,6 +141,7 @@ fn ss_without_end() {
 }
 
 #[test]
+#[ignore = "takes up to a minute; .ci/run runs it"]
 fn unix_sockets_of_ss_without_end() {
     let section = "[[inputs.socketstat]]\nprotocols = ['unix']\ntimeout = '4m'\nsource = 'ss'\n";
     let row = format!("u_str ESTAB 0 0 /{} 1 * 2", "x".repeat(10_000));
@@ -150,6 +152,7 @@ fn unix_sockets_of_ss_without_end() {
 }
 
 #[test]
+#[ignore = "takes up to a minute; .ci/run runs it"]
 fn netstat_without_end() {
     for config in sockets("source = 'netstat'\nnetstat_platform = 'freebsd'") {
         for body in [
@@ -177,6 +180,7 @@ fn netstat_without_end() {
 }
 
 #[test]
+#[ignore = "takes up to a minute; .ci/run runs it"]
 fn files_of_interfaces() {
     let config = "[[inputs.net]]\nsource = 'procfs'\ninterfaces = ['*']\nprotocol_stats = ['snmp', 'snmp6', 'netstat', 'sockstat', 'sockstat6']\nextra_fields = ['*']\nextra_tags = ['ifalias', 'address']\n";
     for file in ["dev", "snmp", "snmp6", "netstat", "sockstat", "sockstat6"] {
@@ -217,6 +221,7 @@ fn files_of_sysfs() {
 }
 
 #[test]
+#[ignore = "takes up to a minute; .ci/run runs it"]
 fn files_of_sockets() {
     for (name, row) in [
         ("tcp", "%d: 0100007F:%04X %08X:%04X 01 00000000:00000000 00:00000000 00000000 0 0 %d 1\n"),
@@ -261,6 +266,7 @@ fn files_of_sockets() {
 
 /// The largest configuration that is read, of what takes the most memory.
 #[test]
+#[ignore = "takes up to a minute; .ci/run runs it"]
 fn the_configuration() {
     let large = |part: &str| part.repeat(1_040_000 / part.len());
     for (what, text) in [
