@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::support::execd::{dir, fixture};
-use crate::support::{fake, plugin, write};
+use crate::support::{fake, peak, plugin, write};
 
 /// The bound, in KiB: 300 MB.
 const BOUND: u64 = 300_000_000 / 1024;
@@ -61,8 +62,8 @@ impl Host {
         self
     }
 
-    /// Checks the peak after this many gathers.
-    fn peaks_below_the_bound(mut self, what: &str, gathers: usize) {
+    /// Checks the peak after this many gathers. Returns the first line of the log.
+    fn peaks_below_the_bound(mut self, what: &str, gathers: usize) -> String {
         self.plugin.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.plugin.spawn().expect("the plugin starts");
         let ends = ends(&mut child);
@@ -75,8 +76,10 @@ impl Host {
         let peak = peak(&child).expect("it runs");
         drop(stdin);
         assert_eq!(child.wait().expect("it ends").code(), Some(0));
-        println!("{what}: at most {} MB; {:?}", peak * 1024 / 1_000_000, stderr.iter().next());
+        let stderr = stderr.iter().next().unwrap_or_default();
+        println!("{what}: at most {} MB; {stderr:?}", peak * 1024 / 1_000_000);
         assert!(peak < BOUND, "{what}: {peak} KiB");
+        stderr
     }
 }
 
@@ -101,13 +104,6 @@ fn first_lines(child: &mut Child) -> Receiver<String> {
     let stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
     thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
     receiver
-}
-
-/// `VmHWM`, in KiB. `None` once it has ended.
-fn peak(child: &Child) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    peak.trim().trim_end_matches(" kB").parse().ok()
 }
 
 /// A file of zeros.
@@ -261,6 +257,72 @@ fn files_of_sockets() {
             file.write_all_at(format!("{header}\n").as_bytes(), 0).expect("it can be written");
             host.peaks_below_the_bound(&format!("{name}: a line"), 1);
         }
+    }
+}
+
+/// Repeats the first datagram of each answer of the kernel for ever.
+const KERNEL_WITHOUT_END: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <linux/netlink.h>
+#include <string.h>
+#include <sys/socket.h>
+static char kept[1 << 20];
+static ssize_t length;
+static int owner = -1;
+ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t to_length) {
+    ssize_t (*next)(int, const void *, size_t, int, const struct sockaddr *, socklen_t) = dlsym(RTLD_NEXT, "sendto");
+    if (fd == owner)
+        length = 0;
+    return next(fd, data, size, flags, to, to_length);
+}
+ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
+    ssize_t (*next)(int, struct msghdr *, int) = dlsym(RTLD_NEXT, "recvmsg");
+    if (length > 0 && fd == owner && message->msg_iov->iov_len >= (size_t)length) {
+        struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+        memcpy(message->msg_name, &kernel, sizeof kernel);
+        message->msg_namelen = sizeof kernel;
+        memcpy(message->msg_iov->iov_base, kept, length);
+        return length;
+    }
+    ssize_t received = next(fd, message, flags);
+    struct nlmsghdr *first = message->msg_iov->iov_base;
+    if (received >= (ssize_t)sizeof *first && (size_t)received <= sizeof kept
+        && first->nlmsg_type >= NLMSG_MIN_TYPE && first->nlmsg_flags & NLM_F_MULTI) {
+        memcpy(kept, first, received);
+        length = received;
+        owner = fd;
+    }
+    return received;
+}
+"#;
+
+#[test]
+#[ignore = "takes up to a minute; .ci/run runs it"]
+fn the_kernel_without_end() {
+    if !crate::support::needs::needs_sock_diag() {
+        return;
+    }
+    let Some(library) = crate::support::preload("endless", KERNEL_WITHOUT_END) else {
+        return crate::support::skipped("needs a C compiler for a kernel that never ends");
+    };
+    let server = TcpListener::bind("127.0.0.1:0").expect("a server");
+    let _client = TcpStream::connect(server.local_addr().expect("an address")).expect("a client");
+    let _connection = server.accept().expect("a connection");
+    let [lines, groups] = sockets("source = 'netlink'");
+    let unix = lines.replace("tcp", "unix");
+    let net = String::from("[[inputs.net]]\nsource = 'netlink'\ninterfaces = ['*']\nextra_fields = ['*']\n");
+    for (what, config, said) in [
+        ("lines of tcp", lines, "more than 128 MiB of metrics"),
+        ("groups of tcp", groups, "timed out"),
+        ("lines of unix", unix, "more than 128 MiB of metrics"),
+        ("interfaces", net, "timed out"),
+    ] {
+        let config = config.replace("4m", "20s");
+        let mut host = Host::new(&config);
+        host.plugin.env("LD_PRELOAD", library.path().join("endless.so"));
+        let stderr = host.peaks_below_the_bound(what, 1);
+        assert!(stderr.contains(said), "{what}: {stderr}");
     }
 }
 

@@ -113,6 +113,41 @@ fn events_of_other_forms_count() {
     }
 }
 
+/// More events between two gathers than are kept, each of a group of its own.
+#[test]
+fn too_many_events_take_bounded_memory() {
+    const ENDED: u32 = 400_000;
+    if !support::namespace::enter() {
+        return;
+    }
+    let Some(library) = support::preload("kernel", FROM_THE_KERNEL) else {
+        return skipped("needs a C compiler for events that are made up");
+    };
+    let sender = raw_socket();
+    let dir = dir();
+    let mut command = plugin();
+    command.env("LD_PRELOAD", library.path().join("kernel.so"));
+    let keys = "  group_by = [\"remote_addr\", \"remote_port\"]\n  max_series = 1\n";
+    let mut execd = start(command, dir.path(), keys);
+    gather(&mut execd);
+    let mut datagram = event(2, 1, &info(248));
+    for number in 0..ENDED {
+        // The remote address, and the cookie.
+        datagram[16 + 24..16 + 28].copy_from_slice(&number.to_be_bytes());
+        datagram[16 + 44..16 + 48].copy_from_slice(&number.to_ne_bytes());
+        if sendto(sender.as_raw_fd(), &datagram, &NetlinkAddr::new(0, 1), MsgFlags::empty()).is_err() {
+            return skipped("needs CAP_NET_ADMIN for events that are made up");
+        }
+    }
+    let gathered = gather(&mut execd);
+    let (closed, lost) = (gathered.internal["closed"], gathered.internal["closed_lost"]);
+    assert_eq!(closed + lost, u64::from(ENDED), "{closed} {lost}");
+    let peak = support::peak(&execd.child).expect("it runs");
+    println!("{closed} counted, {lost} lost, at most {peak} KiB");
+    assert!(closed > 100_000 && lost > 0 && peak < 300_000, "{closed} counted, {lost} lost, {peak} KiB");
+    execd.eof();
+}
+
 fn raw_socket() -> OwnedFd {
     let protocol = SockProtocol::NetlinkSockDiag;
     socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol).expect("a netlink socket")

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub use skip::skipped;
@@ -86,6 +86,13 @@ pub fn preload(name: &str, source: &str) -> Option<tempfile::TempDir> {
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", "-o", &format!("{name}.so"), &format!("{name}.c")]);
     compiler.current_dir(dir.path()).status().is_ok_and(|status| status.success()).then_some(dir)
+}
+
+/// The peak of the resident memory of a process, in KiB; `None` once it has ended.
+pub fn peak(child: &Child) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().trim_end_matches(" kB").parse().ok()
 }
 
 /// Writes a fake ss to `dir` that ignores SIGTERM and never ends, nor does its child. It writes both process ids to `pids`.
