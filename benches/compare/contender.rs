@@ -20,7 +20,7 @@ pub enum Contender {
     KernelDump,
     /// The same without `tcp_info`: the least that groups without totals can cost.
     ShortDump,
-    /// Telegraf's `inputs.socketstat`.
+    /// Telegraf's `inputs.socketstat` in Telegraf's Go shim.
     PeerSockets,
     /// This plugin with the source `ss`.
     OursSs,
@@ -30,6 +30,10 @@ pub enum Contender {
     OursServices,
     /// The same, without the sockets that end between two gathers.
     OursSampled,
+    /// [`OursNetlink`] as a static binary of a release.
+    StaticNetlink,
+    /// [`OursServices`] as a static binary of a release.
+    StaticServices,
     /// Ours, from the kernel: a line per owner and direction.
     OursOwners,
     /// Ours, from the kernel: a line per direction.
@@ -38,7 +42,7 @@ pub enum Contender {
     OursStates,
     /// Ours, from the kernel: a line per network at the other end. Its size is the number of lines.
     OursNetworks,
-    /// Telegraf's `inputs.net`.
+    /// Telegraf's `inputs.net` in Telegraf's Go shim.
     PeerNet(Mode),
     /// `inputs.net` of this plugin.
     OursNet(Mode),
@@ -46,18 +50,20 @@ pub enum Contender {
 
 use Contender::{
     KernelDump, OursDirections, OursNet, OursNetlink, OursNetworks, OursOwners, OursSampled, OursServices,
-    OursSs, OursStates, PeerNet, PeerSockets, ShortDump, Ss,
+    OursSs, OursStates, PeerNet, PeerSockets, ShortDump, Ss, StaticNetlink, StaticServices,
 };
 
 /// Those who list TCP sockets.
-pub const SOCKETS: [Contender; 10] = [
+pub const SOCKETS: [Contender; 12] = [
     Ss,
     KernelDump,
     ShortDump,
     PeerSockets,
     OursSs,
     OursNetlink,
+    StaticNetlink,
     OursServices,
+    StaticServices,
     OursSampled,
     OursOwners,
     OursStates,
@@ -83,19 +89,21 @@ impl Contender {
             Ss => "bare `ss -in --tcp`",
             KernelDump => "bare kernel dump",
             ShortDump => "bare kernel dump without `tcp_info`",
-            PeerSockets => "Telegraf's inputs.socketstat",
+            PeerSockets => "inputs.socketstat in Telegraf's Go shim",
             OursSs => "socketstat, source ss",
             OursNetlink => "socketstat, source netlink",
+            StaticNetlink => "socketstat, source netlink, static binary",
             OursServices => "socketstat, groups by direction and service",
+            StaticServices => "socketstat, groups by direction and service, static binary",
             OursSampled => "socketstat, groups by direction and service, closed_sockets = false",
             OursOwners => "socketstat, groups by user, unit and direction",
             OursDirections => "socketstat, groups by direction",
             OursStates => "socketstat, groups by state",
             OursNetworks => "socketstat, groups by remote network",
-            PeerNet(Mode::Busy) => "inputs.net in the Go shim",
-            PeerNet(Mode::Paused) => "inputs.net in the Go shim, after 1 s",
-            PeerNet(Mode::Changed) => "inputs.net in the Go shim, after 1 s and a change",
-            PeerNet(Mode::Fresh) => "inputs.net in the Go shim, a new process",
+            PeerNet(Mode::Busy) => "inputs.net in Telegraf's Go shim",
+            PeerNet(Mode::Paused) => "inputs.net in Telegraf's Go shim, after 1 s",
+            PeerNet(Mode::Changed) => "inputs.net in Telegraf's Go shim, after 1 s and a change",
+            PeerNet(Mode::Fresh) => "inputs.net in Telegraf's Go shim, a new process",
             OursNet(Mode::Busy) => "net",
             OursNet(Mode::Paused) => "net, after 1 s",
             OursNet(Mode::Changed) => "net, after 1 s and a change",
@@ -111,8 +119,8 @@ impl Contender {
             ShortDump => "#e69f00",
             PeerSockets | PeerNet(_) => "#d55e00",
             OursSs => "#56b4e9",
-            OursNetlink | OursNet(_) | OursNetworks => "#0072b2",
-            OursServices | OursSampled | OursDirections => "#009e73",
+            OursNetlink | StaticNetlink | OursNet(_) | OursNetworks => "#0072b2",
+            OursServices | StaticServices | OursSampled | OursDirections => "#009e73",
             OursOwners => "#f0e442",
             OursStates => "#cc79a7",
         }
@@ -125,8 +133,10 @@ impl Contender {
             PeerNet(_) | OursNet(_) => return String::from("[[inputs.net]]\n"),
             PeerSockets => String::new(),
             OursSs => String::from("source = \"ss\"\n"),
-            OursNetlink => String::from("source = \"netlink\"\n"),
-            OursServices => String::from("source = \"netlink\"\ngroup_by = [\"direction\", \"service\"]\n"),
+            OursNetlink | StaticNetlink => String::from("source = \"netlink\"\n"),
+            OursServices | StaticServices => {
+                String::from("source = \"netlink\"\ngroup_by = [\"direction\", \"service\"]\n")
+            }
             OursSampled => String::from(
                 "source = \"netlink\"\ngroup_by = [\"direction\", \"service\"]\nclosed_sockets = false\n",
             ),
@@ -147,12 +157,12 @@ impl Contender {
     pub const fn lines(self, stage: &Stage) -> usize {
         match self {
             Ss | KernelDump | ShortDump => 1,
-            PeerSockets | OursSs | OursNetlink | PeerNet(_) => stage.size,
+            PeerSockets | OursSs | OursNetlink | StaticNetlink | PeerNet(_) => stage.size,
             // And the line with the protocol statistics, which Telegraf has dropped; or the one that says how the gather
             // went.
             OursNet(_) | OursNetworks => stage.size + 1,
             // Both ends of each service's connections, and that line.
-            OursServices | OursSampled => 2 * stage.services + 1,
+            OursServices | StaticServices | OursSampled => 2 * stage.services + 1,
             OursOwners | OursDirections => 3,
             OursStates => 2,
         }
@@ -174,17 +184,26 @@ pub struct Stage {
 pub struct Contenders {
     directory: tempfile::TempDir,
     peer: Option<PathBuf>,
+    static_binary: Option<PathBuf>,
 }
 
 impl Contenders {
     /// Makes the directory.
     pub fn new() -> Result<Self> {
-        Ok(Self { directory: tempfile::tempdir()?, peer: setup::peer() })
+        Ok(Self {
+            directory: tempfile::tempdir()?,
+            peer: setup::peer(),
+            static_binary: setup::static_binary(),
+        })
     }
 
     /// Whether a contender is available.
     fn has(&self, contender: Contender) -> bool {
-        self.peer.is_some() || !matches!(contender, PeerSockets | PeerNet(_))
+        match contender {
+            PeerSockets | PeerNet(_) => self.peer.is_some(),
+            StaticNetlink | StaticServices => self.static_binary.is_some(),
+            _ => true,
+        }
     }
 
     /// Writes its configuration, and returns the path of it.
@@ -198,6 +217,7 @@ impl Contenders {
     pub fn plugin(&self, contender: Contender, stage: &Stage) -> Result<Command> {
         let program = match contender {
             PeerSockets | PeerNet(_) => self.peer.clone().ok_or("Telegraf's plugins were not built")?,
+            StaticNetlink | StaticServices => self.static_binary.clone().ok_or("BENCH_STATIC is not set")?,
             _ => PathBuf::from(OURS),
         };
         let mut command = Command::new(program);

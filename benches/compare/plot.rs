@@ -31,10 +31,15 @@ pub fn svg(results: &Results) -> String {
     svg + "</svg>\n"
 }
 
-/// Of the interfaces only those gathers that follow each other, and groups once: the others would lie on the same lines.
+/// Of the interfaces only gathers in succession, of groups only one contender, and no static binary: the others would
+/// lie on the same lines.
 const fn is_plotted(who: Contender) -> bool {
-    matches!(who, Contender::PeerNet(Mode::Busy) | Contender::OursNet(Mode::Busy))
-        || !matches!(who, Contender::PeerNet(_) | Contender::OursNet(_) | Contender::OursSampled)
+    use Contender::{OursNet, OursSampled, PeerNet, StaticNetlink, StaticServices};
+    match who {
+        PeerNet(mode) | OursNet(mode) => matches!(mode, Mode::Busy),
+        OursSampled | StaticNetlink | StaticServices => false,
+        _ => true,
+    }
 }
 
 /// A logarithmic axis from one power of ten to another.

@@ -7,6 +7,7 @@ use crate::contender::{Contender, GROUPS, INTERFACES, SOCKETS};
 use crate::options::Options;
 use crate::results::Results;
 use crate::setup::says;
+use crate::statistics::Spread;
 use crate::targets::{Target, targets};
 
 /// The whole report.
@@ -25,6 +26,7 @@ pub fn markdown(options: &Options, results: &Results) -> String {
     text += &costs(&format!("groups of {} sockets", results.grouped_sockets), &GROUPS, results);
     text += &costs("interfaces", &INTERFACES, results);
     text += &churn(results);
+    text += &telegraf(results);
     text += "\n## Targets\n\nA ratio of CPU times is taken within each round; here is the median of the rounds.\n\n\
              | what | measured | target | reached |\n|---|---|---|---|\n";
     for target in targets(results) {
@@ -86,6 +88,37 @@ fn churn(results: &Results) -> String {
         let Churn { closed, per_second, lost, .. } = churn;
         let [ours, thread, bare] = [churn.ours, churn.thread, churn.bare].map(short);
         text += &format!("| {per_second:.0} | {closed} | {lost} | {ours} | {thread} | {bare} |\n");
+    }
+    text
+}
+
+/// What a gather costs in the whole Telegraf.
+fn telegraf(results: &Results) -> String {
+    let mut rows = Vec::new();
+    if let Some(telegraf) = &results.telegraf {
+        let of = format!("{} TCP sockets", telegraf.sockets);
+        rows.push((of.clone(), "inputs.socketstat in Telegraf itself", &telegraf.native));
+        rows.push((of.clone(), Contender::OursSs.name(), &telegraf.ss));
+        rows.push((of.clone(), Contender::OursNetlink.name(), &telegraf.netlink));
+        rows.push((of, Contender::OursServices.name(), &telegraf.services));
+    }
+    if let Some(telegraf) = &results.telegraf_net {
+        let of = format!("{} interfaces", telegraf.interfaces);
+        rows.push((of.clone(), "inputs.net in Telegraf itself", &telegraf.native));
+        rows.push((of, "net", &telegraf.ours));
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from(
+        "\n## The whole Telegraf\n\nCPU per gather of Telegraf with all its children. What Telegraf itself takes in the \
+         same time without this input is subtracted.\n\n\
+         | gathered | input | CPU, ms | least to greatest |\n|---|---|---:|---:|\n",
+    );
+    for (of, name, samples) in rows {
+        let Some(cpu) = Spread::of(samples.iter().copied()) else { continue };
+        let [median, least, greatest] = [cpu.median, cpu.least, cpu.greatest].map(short);
+        text += &format!("| {of} | {name} | {median} | {least} to {greatest} |\n");
     }
     text
 }

@@ -8,11 +8,12 @@ use crate::{Result, options};
 
 const PEER: &str = "BENCH_PEER";
 const TELEGRAF: &str = "TELEGRAF_BIN";
+const STATIC: &str = "BENCH_STATIC";
 const INSIDE: &str = "BENCH_IN_NAMESPACE";
 
 /// The measured release of Telegraf, as pinned in `benches/peer/go.mod`.
 const TELEGRAF_VERSION: &str = "1.39.3";
-const TELEGRAF_TAGS: &str = "custom,inputs.execd,inputs.net,inputs.socketstat,outputs.file,outputs.discard,parsers.influx,serializers.influx";
+const TELEGRAF_TAGS: &str = "custom,inputs.execd,inputs.net,inputs.socketstat,outputs.file,outputs.discard,outputs.influxdb,parsers.influx,serializers.influx";
 
 /// Sets the loopback up, and mounts /sys with the interfaces of the namespace.
 const INSIDE_SCRIPT: &str =
@@ -31,6 +32,11 @@ pub fn peer() -> Option<PathBuf> {
 /// Telegraf, if it was given or could be built.
 pub fn telegraf() -> Option<PathBuf> {
     env::var_os(TELEGRAF).map(PathBuf::from)
+}
+
+/// A static binary of this plugin, if one was given.
+pub fn static_binary() -> Option<PathBuf> {
+    env::var_os(STATIC).map(PathBuf::from)
 }
 
 /// Builds the contenders, and starts the measurements in a namespace.
