@@ -1,7 +1,7 @@
-//! TCP sockets that end between two gathers, with their last counters, as the kernel tells them.
+//! Collects the kernel's messages about closed TCP sockets, which carry their last counters.
 //!
-//! A thread takes the kernel's messages as they come: its queue holds a few hundred only. What it keeps of each is what
-//! the parser of the dump needs, so that a closed socket is judged as a listed one is.
+//! A thread receives the messages as they arrive, since the kernel's queue holds only a few hundred. It keeps the part of
+//! each message that the parser of dumps needs, so that the same code handles closed and listed sockets.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
@@ -16,21 +16,21 @@ use super::socket::{Protocol, Socket, TcpInfo};
 use crate::netlink::destroy::{Destroyed, Drained, Waiter};
 use crate::netlink::message::Attributes;
 
-/// The most that is kept between two gathers, in bytes: some 280,000 sockets with the counters of the contract.
+/// The limit of what is kept between two gathers, in bytes: about 280,000 sockets with the default counters.
 const MOST: usize = 64 * 1024 * 1024;
-/// How long the thread waits at the most before it looks again, and lets sockets gather meanwhile.
+/// The longest pause of the thread between two batches.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
-/// The part of the queue that may fill during a pause.
+/// The fraction of the queue that may fill during a pause.
 const PART: u32 = 4;
-/// How long it waits for the first message.
+/// How long the thread waits for the first message.
 const IDLE: Duration = Duration::from_secs(60);
-/// How long it waits before it subscribes again.
+/// The delay before the thread subscribes again after an error.
 const RETRY: Duration = Duration::from_secs(10);
 /// `sizeof(struct inet_diag_msg)`.
 const FIXED: usize = 72;
 /// `INET_DIAG_INFO`.
 const INFO: u16 = 2;
-/// What the thread needs of stack: it calls nothing deep.
+/// The stack size of the thread, which has no deep calls.
 const STACK: usize = 128 * 1024;
 
 /// The subscription of a section.
@@ -39,34 +39,34 @@ pub(super) struct Closed<Q: Queue = Destroyed> {
     shared: Arc<Mutex<Shared<Q>>>,
 }
 
-/// What was collected since it was last taken.
+/// The messages since the last gather.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// Payloads, each behind its length in two bytes.
+    /// Payloads, each preceded by its length in two bytes.
     payloads: Vec<u8>,
-    /// Sockets that were lost because the queue was full, a total.
+    /// The total number of messages that the kernel dropped because the queue was full.
     pub(super) lost: u64,
-    /// Those for which there was no memory here, or whose messages were malformed, a total.
+    /// The total number of messages that were dropped here: over the limit, or malformed.
     pub(super) dropped: u64,
-    /// Why the subscription broke, where it did since the last time.
+    /// Why the subscription failed, if it has since the last gather.
     pub(super) broken: Option<Errno>,
-    /// CPU time of the thread since it began, in nanoseconds.
+    /// The CPU time of the thread so far, in nanoseconds.
     pub(super) cpu_ns: u64,
 }
 
-/// What the kernel's messages come through; the tests put queues of their own in its place.
+/// A queue of the kernel's messages. Tests replace it with their own.
 pub(super) trait Queue: Send + 'static {
-    /// Waits for messages, while others take them.
+    /// Waits for messages while another thread may take them.
     type Waiter: Send;
-    /// What waits for its messages.
+    /// Returns a waiter for the messages of this queue.
     fn waiter(&self) -> Result<Self::Waiter, Errno>;
     /// Waits until there is a message, or `timeout` has passed.
     fn wait(waiter: &Self::Waiter, timeout: Duration) -> Result<(), Errno>;
-    /// How many messages it holds at least.
+    /// The minimum number of messages that it can hold.
     fn room(&self) -> usize;
-    /// Hands the payloads of what is queued to `each`, but of no more than some thousands.
+    /// Passes the payload of each queued message to `each`, of some thousands at most.
     fn drain(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<Drained, Errno>;
-    /// How many messages it had no room for so far, in 32 bits.
+    /// The number of messages that were dropped so far. It wraps at 32 bits.
     fn lost(&self) -> Result<u32, Errno>;
 }
 
@@ -94,23 +94,23 @@ impl Queue for Destroyed {
     }
 }
 
-/// What the thread and the gathers have in common.
+/// The state that the thread and the gathers share.
 #[derive(Debug)]
 struct Shared<Q> {
     queue: Q,
-    /// Of `tcp_info` so many bytes are kept.
+    /// How many bytes of `tcp_info` are kept.
     info: usize,
     batch: Batch,
-    /// What the queue last said of losses.
+    /// The last value of [`Queue::lost`].
     lost: u32,
     ended: bool,
 }
 
 impl Closed {
-    /// Subscribes, and collects from now on. Of `tcp_info` the first `info` bytes are kept.
+    /// Subscribes and starts the thread. The first `info` bytes of `tcp_info` are kept.
     ///
     /// # Errors
-    /// Where the kernel refuses the subscription, or the system gives no thread.
+    /// If the kernel refuses the subscription or the thread cannot be started.
     pub(super) fn start(info: usize) -> Result<Self, Errno> {
         Self::with_queue(info, Destroyed::subscribe, RETRY)
     }
@@ -135,10 +135,10 @@ impl<Q: Queue> Closed<Q> {
         Ok(closed)
     }
 
-    /// Takes what was collected, and what is queued now.
+    /// Takes the collected messages, including those that are still queued.
     pub(super) fn take(&self) -> Batch {
         let mut shared = lock(&self.shared);
-        // An error comes up in the thread, too. No host is so busy that this does not end.
+        // The thread gets the same error. No host is so busy that this loop does not end.
         while shared.drain().is_ok_and(|messages| messages > 0) {}
         let Batch { lost, dropped, cpu_ns, .. } = shared.batch;
         std::mem::replace(&mut shared.batch, Batch { lost, dropped, cpu_ns, ..Batch::default() })
@@ -152,7 +152,7 @@ impl<Q: Queue> Drop for Closed<Q> {
 }
 
 impl Batch {
-    /// The payloads, as a dump's messages have them.
+    /// The payloads, in the form of a dump's messages.
     pub(super) fn payloads(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.payloads.as_slice();
         std::iter::from_fn(move || {
@@ -164,13 +164,13 @@ impl Batch {
     }
 }
 
-/// The state is sound after every step, so a panic elsewhere does not spoil it.
+/// The state is consistent after every step, so a poisoned lock does no harm.
 fn lock<Q>(shared: &Mutex<Shared<Q>>) -> MutexGuard<'_, Shared<Q>> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Collects until the section is gone. Where the subscription breaks, it subscribes again: at once, and then from time to
-/// time.
+/// Collects until the section is dropped. If the subscription fails, it subscribes again: at once, and then after each
+/// delay of `retry`.
 fn run<Q: Queue>(
     shared: &Mutex<Shared<Q>>,
     mut waiter: Q::Waiter,
@@ -200,8 +200,8 @@ fn run<Q: Queue>(
     }
 }
 
-/// Takes messages as they come, in batches: after each it pauses, so that a burst costs few changes of context, but never for
-/// so long that the queue could fill.
+/// Takes messages in batches. The pause after each batch saves context switches during a burst, but is never long enough
+/// for the queue to fill.
 fn collect<Q: Queue>(shared: &Mutex<Shared<Q>>, waiter: &Q::Waiter) -> Result<(), Errno> {
     Q::wait(waiter, IDLE)?;
     let mut last = Instant::now();
@@ -222,7 +222,7 @@ fn collect<Q: Queue>(shared: &Mutex<Shared<Q>>, waiter: &Q::Waiter) -> Result<()
 }
 
 impl<Q: Queue> Shared<Q> {
-    /// Takes what is queued; how many messages that were.
+    /// Takes the queued messages and returns their number.
     fn drain(&mut self) -> Result<u64, Errno> {
         let Self { queue, info, batch, .. } = self;
         let Batch { payloads, dropped, .. } = batch;
@@ -233,7 +233,7 @@ impl<Q: Queue> Shared<Q> {
                 *dropped += 1;
             }
         });
-        // Also where the queue broke: what came before that is good.
+        // After an error too: the messages before it are valid.
         let lost = self.queue.lost();
         if let Ok(lost) = lost {
             self.batch.lost += u64::from(lost.wrapping_sub(std::mem::replace(&mut self.lost, lost)));
@@ -244,16 +244,16 @@ impl<Q: Queue> Shared<Q> {
     }
 }
 
-/// How long to wait after a batch of `messages` that took `since` to come, with a queue for `room` messages.
+/// The pause after a batch of `messages` that arrived within `since`, for a queue of `room` messages.
 fn pause(room: usize, messages: u64, since: Duration) -> Duration {
-    // A queue of more than 2^32 messages is none.
+    // No queue holds 2^32 messages.
     let room = u32::try_from(room).unwrap_or(u32::MAX);
     let until_full = since.saturating_mul(room) / u32::try_from(messages.max(1)).unwrap_or(u32::MAX);
     (until_full / PART).min(LONGEST_PAUSE)
 }
 
-/// Keeps of a payload what the parser needs: the fixed part, and the first `info` bytes of `tcp_info`. A payload without
-/// them is kept as it is, for the parser to judge.
+/// Appends what the parser needs of a payload: the fixed part, and the first `info` bytes of `tcp_info`. A payload that is
+/// too short is appended unchanged, so that the parser rejects it.
 fn keep(payload: &[u8], info: usize, kept: &mut Vec<u8>) {
     let Some((fixed, attributes)) = payload.split_at_checked(FIXED) else { return push(&[payload], kept) };
     let found = Attributes(attributes).map_while(Result::ok).find(|(kind, _)| *kind == INFO);
@@ -265,7 +265,7 @@ fn keep(payload: &[u8], info: usize, kept: &mut Vec<u8>) {
 
 fn push(parts: &[&[u8]], kept: &mut Vec<u8>) {
     let length: usize = parts.iter().map(|part| part.len()).sum();
-    // A datagram is far shorter.
+    // Datagrams are far shorter.
     let Ok(length) = u16::try_from(length) else { return };
     kept.extend_from_slice(&length.to_ne_bytes());
     for part in parts {
@@ -273,13 +273,13 @@ fn push(parts: &[&[u8]], kept: &mut Vec<u8>) {
     }
 }
 
-/// The connection in a payload; `None` where that is malformed, or lacks the counters.
+/// Parses the connection in a payload; `None` if it is malformed or lacks the counters.
 pub(super) fn connection(payload: &[u8]) -> Option<Socket<'_>> {
     let family = if payload.first() == Some(&AF_INET6) { AF_INET6 } else { AF_INET };
     Rows::default().parse(Protocol::Tcp, family, payload).filter(|socket| socket.tcp != TcpInfo::Unknown)
 }
 
-/// Hands the connection of a payload to `each`, as it is once it was kept with `info` bytes of `tcp_info`. False where the
+/// Keeps a payload with `info` bytes of `tcp_info`, parses it, and passes the connection to `each`. Returns false if the
 /// payload is malformed.
 pub fn parse(payload: &[u8], info: usize, each: &mut dyn FnMut(&Socket<'_>)) -> bool {
     let mut batch = Batch::default();

@@ -1,4 +1,4 @@
-//! The connections that end between two gathers, where the kernel tells of them.
+//! Reports the closed connections of a section, on systems whose kernel reports them.
 
 #[cfg(target_os = "linux")]
 use super::closed::{Closed, connection};
@@ -7,20 +7,20 @@ use super::socket::Socket;
 use crate::accumulator::Accumulator;
 use crate::logger::Level;
 
-/// What is heard of them.
+/// The subscription of a section, and its losses.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     #[cfg(target_os = "linux")]
     closed: Option<Closed>,
-    /// What is lost and why, a total each.
+    /// The total losses, by cause.
     losses: Losses,
-    /// The same when it was last said.
+    /// The losses that were logged already.
     said: Losses,
-    /// CPU time of the thread that collects them, in nanoseconds, a total.
+    /// The total CPU time of the thread that collects the messages, in nanoseconds.
     pub(super) cpu_ns: u64,
-    /// Why there are none, until it is said.
+    /// Why there is no subscription, until it is logged.
     refused: Option<String>,
-    /// Why the subscription broke, until it is said.
+    /// Why the subscription failed, until it is logged.
     broken: Option<String>,
 }
 
@@ -28,19 +28,19 @@ pub(super) struct Events {
 struct Losses {
     /// The kernel's queue was full.
     queue: u64,
-    /// There was no memory for them, or they were malformed.
+    /// Over the limit of what is kept, or malformed.
     here: u64,
-    /// As the thread counts the same, without what this side found malformed.
+    /// The last count of the thread, which does not include what the parser rejected.
     dropped: u64,
 }
 
 impl Events {
-    /// How many were lost so far.
+    /// The total number of lost messages.
     pub(super) const fn lost(&self) -> u64 {
         self.losses.queue.saturating_add(self.losses.here)
     }
 
-    /// Listens from now on, if the groups count connections that end.
+    /// Subscribes, if the groups count closed connections.
     #[cfg(target_os = "linux")]
     pub(super) fn start(&mut self, groups: &mut Groups) {
         let Some(info) = groups.closed_info() else { return };
@@ -53,13 +53,13 @@ impl Events {
         }
     }
 
-    /// This system does not tell of them.
+    /// This system does not report closed connections.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn start(&mut self, groups: &mut Groups) {
         groups.without_closed();
     }
 
-    /// Hands on the connections that have ended since the last time. A socket without a peer was none.
+    /// Passes the connections that were closed since the last call to `each`, but not listening sockets, which have no peer.
     #[cfg(target_os = "linux")]
     pub(super) fn take(&mut self, each: &mut dyn FnMut(&Socket<'_>)) {
         let Some(closed) = &self.closed else { return };
@@ -80,11 +80,11 @@ impl Events {
         }
     }
 
-    /// There are none.
+    /// Does nothing.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn take(&mut self, _: &mut dyn FnMut(&Socket<'_>)) {}
 
-    /// Says what there is to say since the last time.
+    /// Logs what has changed since the last call.
     pub(super) fn report(&mut self, accumulator: &mut Accumulator<'_>) {
         if let Some(text) = self.refused.take() {
             accumulator.say(Level::Info, &text);

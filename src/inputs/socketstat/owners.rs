@@ -1,7 +1,7 @@
-//! Who owns a socket: its user, its cgroup and the service manager's unit, without a look at any process.
+//! The owners of sockets: user, cgroup, and the unit of the service manager. No process is looked at.
 //!
-//! The dump has the user id and, from Linux 5.8 on, the number of the cgroup: the inode number of its directory in cgroup
-//! v2. Sources: `inet_diag_msg_attrs_fill` in `net/ipv4/inet_diag.c`, cgroups(7), systemd.unit(5) and the names that
+//! The dump has the user id and, since Linux 5.8, the number of the cgroup, which is the inode number of its directory in
+//! cgroup v2. Sources: `inet_diag_msg_attrs_fill` in `net/ipv4/inet_diag.c`, cgroups(7), systemd.unit(5) and the names that
 //! container runtimes give their scopes.
 
 mod cgroups;
@@ -15,33 +15,33 @@ use nix::unistd::{Uid, User};
 
 use cgroups::Cgroups;
 
-/// The names of owners.
+/// Looks up the names of owners.
 #[derive(Debug)]
 pub(super) struct Owners {
     users: Users,
     cgroups: Cgroups,
-    /// The unit of the cgroup with that path, the last one that was asked for.
+    /// The path and the unit of the last look-up.
     unit: (String, String),
 }
 
 impl Owners {
-    /// On a host whose `/sys` is at `sys`.
+    /// For a host whose `/sys` is at `sys`.
     pub(super) fn new(sys: &Path) -> Self {
         let cgroups = Cgroups::new(PathBuf::from("/proc/self/mountinfo"), sys.to_owned());
         Self { users: Users::default(), cgroups, unit: (String::new(), String::new()) }
     }
 
-    /// The name of a user; empty where the kernel does not tell.
+    /// The name of a user; empty if the kernel does not report it.
     pub(super) fn user(&mut self, uid: Option<u32>, now: Instant) -> &str {
         uid.map_or("", |uid| self.users.name(uid, now))
     }
 
-    /// The path of a cgroup; empty where the kernel does not tell.
+    /// The path of a cgroup; empty if the kernel does not report it.
     pub(super) fn cgroup(&mut self, number: Option<u64>, now: Instant) -> &str {
         number.map_or("", |number| self.cgroups.path(number, now))
     }
 
-    /// The unit of a cgroup; its path where that has none.
+    /// The unit of a cgroup, or its path if it has none.
     pub(super) fn unit(&mut self, number: Option<u64>, now: Instant) -> &str {
         let path = number.map_or("", |number| self.cgroups.path(number, now));
         if self.unit.0 != path {
@@ -51,9 +51,9 @@ impl Owners {
     }
 }
 
-/// The most users whose names are kept.
+/// The maximum number of cached user names.
 const MOST: usize = 65_536;
-/// How long a user's name is kept.
+/// How long a user name is cached.
 const KEPT: Duration = Duration::from_secs(3600);
 
 /// Names of users, looked up once an hour.
@@ -63,7 +63,7 @@ struct Users {
 }
 
 impl Users {
-    /// The name of a user in the system's database; the number where it has none.
+    /// The name of a user in the system's database, or the number if there is none.
     fn name(&mut self, uid: u32, now: Instant) -> &str {
         if self.names.len() >= MOST {
             self.names.clear();
@@ -77,7 +77,7 @@ impl Users {
 }
 
 fn look_up(uid: u32) -> String {
-    // A database that cannot be read has no name either.
+    // If the database cannot be read, there is no name either.
     let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
     user.map_or_else(|| uid.to_string(), |user| user.name)
 }

@@ -6,9 +6,8 @@
 //! Under churn the kernel lists some sockets twice and misses others. So a socket is counted once per dump, and the
 //! values of a socket that was missed are kept for two gathers.
 //!
-//! Where the kernel tells of each connection that ends, with its last counters, that is the end of what is known of it.
-//! Until then it may be in no dump for long: the kernel lists no connection that was reset and that its process has not
-//! closed yet.
+//! If the kernel reports closed connections, a connection is forgotten when it is reported. Until then it may be missing
+//! from many dumps: the kernel does not list a connection that was reset but not yet closed by its process.
 
 use counter::Counter;
 use owners::Owners;
@@ -45,15 +44,15 @@ pub(super) struct Totals {
     new_index: Index,
     /// The index of `next`, built at the first closed connection after a complete dump.
     next_index: Option<Index>,
-    /// No dump was whole yet: what sockets have moved so far is not growth.
+    /// No dump was complete yet, so that the counters of sockets are not growth.
     first: bool,
-    /// The owners of all of them; `None` where nobody asks.
+    /// The owners of all sockets; `None` if they are not needed.
     owners: Option<Owners>,
-    /// Whether the kernel tells of connections that end.
+    /// Whether the kernel reports closed connections.
     ends: bool,
 }
 
-/// Who owns a socket.
+/// The owner of a socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Owner {
     pub(super) uid: Option<u32>,
@@ -72,14 +71,14 @@ pub(super) enum Ended {
 }
 
 /// Sockets with the values of their counters: a row of each vector is one socket. 42 bytes per socket with the counters
-/// of the contract, and 4 for the owner where it is asked for. One of the indices takes 6 to 11 more.
+/// of the contract, and 4 for the owner if it is needed. One of the indices takes 6 to 11 more.
 #[derive(Debug, Default)]
 struct Sockets {
     ids: Vec<u64>,
     marks: Vec<Mark>,
-    /// The places of their owners; empty where nobody asks.
+    /// The places of their owners; empty if those are not needed.
     owners: Vec<u32>,
-    /// As many words for each.
+    /// The counters; the same number of words for each socket.
     words: Vec<u32>,
 }
 
@@ -159,7 +158,7 @@ impl Totals {
             self.next.owners.push(owners.place(owner));
         }
         if self.words == 0 {
-            // Without counters it is only noted that it was listed.
+            // Without counters, only record that the socket was listed.
             self.next.push(id, Mark::default());
             return true;
         }
@@ -189,14 +188,14 @@ impl Totals {
         true
     }
 
-    /// The owner of a socket as it was first told: a connection that its process has closed has none any more.
+    /// The first known owner of a socket. A connection that was closed by its process no longer has an owner.
     pub(super) fn owner(&mut self, id: u64) -> Option<Owner> {
         let place = self.known(id)?;
         self.owners.as_ref()?.at(*self.known.owners.get(place)?)
     }
 
-    /// Takes a connection that has ended, behind a whole dump: writes by how much its counters grew since they were
-    /// last known, or all of their values.
+    /// Handles a closed connection, after a complete dump. Writes the growth of its counters to `growth`, or their whole
+    /// values if the connection is new.
     pub(super) fn closed(&mut self, id: u64, tcp: &TcpInfo<'_>, growth: &mut [u64]) -> Ended {
         self.carry_over();
         let Self { counters, words, next, next_index, owners, .. } = self;
@@ -302,7 +301,7 @@ impl Sockets {
         self.marks.push(mark);
     }
 
-    /// Makes room for some more sockets than `known` has: what grows piece by piece leaves holes in the heap.
+    /// Reserves room for some more sockets than `known` has: what grows piece by piece leaves holes in the heap.
     fn reserve(&mut self, known: &Self) {
         let room = |used: usize| used + used / 8;
         self.ids.reserve(room(known.ids.len()));
@@ -311,7 +310,7 @@ impl Sockets {
         self.owners.reserve(room(known.owners.len()));
     }
 
-    /// Takes all out; keeps the memory unless it is far more than `rows` need.
+    /// Removes all sockets. Keeps the memory unless it is far more than `rows` need.
     fn clear(&mut self, rows: usize) {
         if self.ids.capacity() / 8 > rows {
             *self = Self::default();

@@ -1,4 +1,4 @@
-//! The paths of cgroups by their numbers.
+//! Finds the paths of cgroups by their numbers.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -10,29 +10,29 @@ use procfs_core::process::MountInfo;
 
 use crate::file;
 
-/// How often the tree is walked at the most.
+/// The minimum interval between two walks.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// The most directories that one walk looks at.
+/// The maximum number of directories per walk.
 const MOST: usize = 200_000;
-/// The longest path that is kept, in bytes.
+/// The maximum length of a cached path, in bytes.
 const LONGEST_PATH: usize = 4096;
-/// The most bytes of paths that are kept.
+/// The maximum total length of cached paths, in bytes.
 const MOST_TEXT: usize = 32 * 1024 * 1024;
-/// How long a number that no directory has is not looked for again: a cgroup that was removed does not come back, but the
-/// tree may be mounted.
+/// How long a number without a directory is not looked up again. A removed cgroup does not come back, but the tree may be
+/// mounted.
 const REMOVED_FOR: Duration = Duration::from_secs(600);
-/// A number that no directory has (any more).
+/// The path of a cgroup whose directory does not exist, or no longer.
 const REMOVED: &str = "(removed)";
 
-/// The cgroups of this host, as far as sockets ask for them.
+/// The paths of the cgroups that sockets have.
 #[derive(Debug)]
 pub(super) struct Cgroups {
     mounts: PathBuf,
-    /// A directory that stands in for `/sys` (`HOST_SYS`).
+    /// A directory to use instead of `/sys` (`HOST_SYS`).
     sys: PathBuf,
     paths: HashMap<u64, String>,
     walked: Option<Instant>,
-    /// Numbers that no directory had, and since when they are collected.
+    /// The numbers without a directory, and when the first of them was added.
     removed: HashSet<u64>,
     removed_since: Option<Instant>,
 }
@@ -56,7 +56,7 @@ impl Cgroups {
             }
             if !self.removed.contains(&number) {
                 self.walked = Some(now);
-                // A cgroup that was removed keeps its name as long as its sockets live.
+                // A removed cgroup keeps its path as long as its sockets exist.
                 self.walk();
                 if !self.paths.contains_key(&number) {
                     self.removed.insert(number);
@@ -71,7 +71,7 @@ impl Cgroups {
         if let Ok(directory) = fs::metadata(&root) {
             self.paths.insert(directory.ino(), String::from("/"));
         }
-        // What is removed meanwhile is not there: no directory, no name.
+        // Directories that are removed during the walk are skipped.
         let mut found = HashMap::new();
         let mut left = vec![(root, String::new())];
         let (mut looked_at, mut text) = (0, 0);
@@ -90,7 +90,7 @@ impl Cgroups {
                 found.insert(entry.ino(), path);
             }
         }
-        // Names of cgroups that went long ago are only a burden.
+        // Drop the paths of cgroups that were removed long ago.
         let known: usize = self.paths.values().map(String::len).sum();
         if self.paths.len() + found.len() > 2 * MOST || known + text > 2 * MOST_TEXT {
             self.paths.clear();
@@ -102,7 +102,7 @@ impl Cgroups {
     fn root(&self) -> Option<PathBuf> {
         let mut mount = None;
         let read = file::read_lines(&self.mounts, &mut |line| {
-            // A line that is none names no mount.
+            // Malformed lines name no mount.
             let line = line.and_then(|line| std::str::from_utf8(line).ok());
             let info = line.and_then(|line| MountInfo::from_line(line).ok());
             if let Some(info) = info.filter(|info| info.fs_type == "cgroup2" && info.root == "/") {
@@ -160,7 +160,7 @@ mod tests {
         );
         assert_eq!(cgroups.path(1, now + INTERVAL * 5), REMOVED);
 
-        // A number that no directory has costs one walk, and not one in ten seconds.
+        // A number without a directory causes one walk, not one every ten seconds.
         assert_eq!(cgroups.path(1, now + INTERVAL * 6), REMOVED);
         assert_eq!(cgroups.walked, Some(now + INTERVAL * 5));
         assert_eq!(cgroups.path(1, now + INTERVAL * 5 + REMOVED_FOR), REMOVED);

@@ -1,6 +1,6 @@
 //! The unit of a cgroup's path.
 
-/// The characters of a container's id that are kept, as `docker ps` shows them.
+/// How many characters of a container's id are kept, as in `docker ps`.
 const SHORT_ID: usize = 12;
 
 /// The innermost service, scope or slice of a cgroup's path: `nginx.service`, `docker-0123456789ab`, `user-1000.slice`.

@@ -9,12 +9,12 @@ use crate::inputs::socketstat::index::Index;
 pub(super) struct Owners {
     packed: Vec<[u32; 3]>,
     index: Index,
-    /// The place that was asked for last. Sockets of one owner often follow each other.
+    /// The last place that was looked up. Sockets of one owner are often listed in succession.
     last: u32,
 }
 
 const NO_UID: u32 = u32::MAX;
-/// As many owners are kept though no socket may have them any more.
+/// How many owners are kept even if no socket has them any more.
 const FEW: usize = 1024;
 
 impl Owners {
@@ -37,7 +37,7 @@ impl Owners {
         *last
     }
 
-    /// The owner at a place; `None` where nothing of it is known.
+    /// The owner at a place; `None` if it is unknown.
     pub(super) fn at(&self, place: u32) -> Option<Owner> {
         let [uid, low, high] = *self.packed.get(place as usize)?;
         let cgroup = u64::from(low) | u64::from(high) << 32;
@@ -48,7 +48,7 @@ impl Owners {
         Some(owner).filter(|owner| *owner != Owner::default())
     }
 
-    /// Where far more owners are kept than sockets, forgets those that none of `places` names, and moves the others.
+    /// If there are far more owners than sockets, drops those that are not in `places`, and updates `places`.
     pub(super) fn forget_all_but(&mut self, places: &mut [u32]) {
         if self.packed.len() <= places.len() + FEW {
             return;
