@@ -50,7 +50,7 @@ fn netlink_lists_what_ss_lists_and_every_created_socket() {
 
 #[test]
 #[ignore = "runs in the virtual machine of tests/kernel/run"]
-fn series_of_every_protocol_equal_what_ss_shows() {
+fn series_of_every_protocol_equal_the_output_of_ss() {
     if !namespace::enter() {
         return;
     }
