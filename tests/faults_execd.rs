@@ -64,7 +64,7 @@ fn only_newlines_count_in_binary_data_on_stdin() {
 }
 
 #[test]
-fn a_line_of_100_mib_without_end() {
+fn a_line_of_100_mib_without_a_newline() {
     let dir = dir();
     let mut plugin = Execd::start(dir.path(), NET);
     plugin.is_well();

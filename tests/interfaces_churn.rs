@@ -58,7 +58,7 @@ impl Drop for Elsewhere {
 /// Sends one packet of this length through a device.
 fn send(device: &str, length: u32) {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
-    socket.set_broadcast(true).expect("it may");
+    socket.set_broadcast(true).expect("an option");
     setsockopt(&socket, BindToDevice, &device.into()).expect("the device is there");
     let data = vec![0; length as usize];
     socket.send_to(&data, (Ipv4Addr::BROADCAST, 9)).expect("the device takes it");

@@ -15,7 +15,7 @@ use crate::support::skipped;
 const INSIDE: &str = "kernel::inside::";
 
 #[test]
-fn the_tests_inside_pass_on_every_kernel() {
+fn the_inside_tests_pass_on_every_kernel() {
     if !needs(&["qemu-system-x86_64", "busybox", "modprobe", "cpio"]) {
         return;
     }

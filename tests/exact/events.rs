@@ -31,7 +31,7 @@ const NESTED: u16 = 0x8000;
 const ULP_INFO: u16 = 19;
 
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(value.len() + 4).expect("a short one");
+    let length = u16::try_from(value.len() + 4).expect("a short attribute");
     let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
@@ -46,7 +46,7 @@ fn event(family: u8, port: u16, attributes: &[u8]) -> Vec<u8> {
     payload.extend(u64::from(port).to_ne_bytes());
     payload.resize(72, 0);
     payload.extend(attributes);
-    let length = u32::try_from(payload.len() + 16).expect("a short one");
+    let length = u32::try_from(payload.len() + 16).expect("a short message");
     let mut message = length.to_ne_bytes().to_vec();
     message.extend(20_u16.to_ne_bytes());
     message.resize(16, 0);

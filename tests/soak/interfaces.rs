@@ -32,7 +32,7 @@ impl Pair {
         links.set_up_by_name(&peer).expect("it can be set up");
         links.set_up(index, true).expect("it can be set up");
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
-        socket.set_broadcast(true).expect("it may");
+        socket.set_broadcast(true).expect("an option");
         setsockopt(&socket, BindToDevice, &name.into()).expect("the device is there");
         Self { number, socket, bytes: 0, packets: 0 }
     }
