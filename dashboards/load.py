@@ -1,4 +1,4 @@
-"""The servers and clients of dashboards/test. Every one moves a known number of bytes.
+"""The servers and clients of dashboards/test. Each moves a known number of bytes.
 
     load.py serve PORT [CGROUP]          answers each request, joins the cgroup first
     load.py short ADDRESS PORT COUNT PER_SECOND
@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 
-# A request says how long its answer is to be.
+# A request contains the length of its answer.
 REQUEST, ANSWER = 100, 2000
 
 
@@ -50,7 +50,7 @@ def serve(port, cgroup=None):
             if not request:
                 selector.unregister(connection)
                 connection.close()
-            # A request comes whole: it is smaller than a segment. What is sent in bulk gets no answer.
+            # A request arrives as a whole, since it is smaller than a segment. Bulk data gets no answer.
             elif len(request) == REQUEST:
                 connection.sendall(bytes(struct.unpack("!I", request[:4])[0]))
 

@@ -1,4 +1,4 @@
-"""Draws what the panels of a dashboard answered, as SVG."""
+"""Draws the results of a dashboard's panels as SVG."""
 
 from html import escape
 
@@ -17,7 +17,7 @@ def short(value):
 def panel(title, unit, stack, series, x, y):
     """`series` are pairs of a name and its points, (seconds, value)."""
     left, top, right, bottom = x + 50, y + 24, x + WIDTH - 8, y + HEIGHT - 44
-    # A graph that is stacked shows each series on the sum of those before.
+    # A stacked graph draws each series on top of the sum of the previous ones.
     below, lines = {}, []
     for name, points in series:
         if stack:
@@ -54,7 +54,7 @@ def panel(title, unit, stack, series, x, y):
 
 
 def dashboard(title, note, panels):
-    """`panels` are the arguments of `panel` without a place."""
+    """`panels` are the arguments of `panel`, without the position."""
     rows = (len(panels) + 1) // 2
     width, height = 2 * WIDTH + 3 * GAP, 50 + rows * (HEIGHT + GAP)
     out = [

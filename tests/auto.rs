@@ -53,7 +53,7 @@ fn log_with(directory: &Path, environment: &[(&str, &Path)], between: &[&dyn Fn(
 }
 
 #[test]
-fn a_source_that_cannot_start_is_passed_over() {
+fn a_source_that_cannot_start_is_skipped() {
     if !needs_sock_diag() {
         return;
     }
@@ -90,7 +90,7 @@ fn a_change_of_source_is_logged() {
 }
 
 #[test]
-fn a_source_that_fails_in_three_gathers_in_a_row_is_passed_over() {
+fn a_source_that_fails_in_three_gathers_in_a_row_is_skipped() {
     if !needs_sock_diag() {
         return;
     }
@@ -122,7 +122,7 @@ int socket(int family, int type, int protocol) {
 }
 ";
     let Some(library) = preload("family", SOURCE) else {
-        skipped("needs a C compiler for a system without netlink");
+        skipped("needs a C compiler to simulate a system without netlink");
         return;
     };
     let directory = tempfile::tempdir().expect("a temporary directory");

@@ -241,7 +241,7 @@ fn check_describes_each_input() {
     assert!(lines[3].starts_with(netstat), "{stdout}");
     assert_eq!(lines[4], "4 inputs, sources procfs and ss, 1 input without a working source");
     assert_eq!(lines.len(), 5);
-    assert!(!dir.path().join("ran").exists(), "it gathers");
+    assert!(!dir.path().join("ran").exists(), "--check ran ss");
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! The encoder and the encode cases of line-protocol-corpus, each value by its own type.
+//! Checks the encoder with the encode cases of line-protocol-corpus. Each value has its own type.
 //!
-//! This plugin has no floats and no booleans. A case with one is compared up to that value and behind it;
-//! `not-whole.txt` names these cases.
+//! This plugin has no floats and no booleans. Cases that contain one are compared before and after that value;
+//! `not-whole.txt` lists them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ struct Corpus {
     case: Vec<Case>,
 }
 
-/// A point, and the line that it is.
+/// A point, and the expected line or error.
 #[derive(Deserialize)]
 pub struct Case {
     key: String,
@@ -34,7 +34,7 @@ pub struct Case {
 struct Field(String, String, String);
 
 impl Field {
-    /// The value, or the name of its type where this plugin has no such.
+    /// The value, or the name of its type if this plugin does not have that type.
     fn value(&self) -> Result<Value<'_>, &str> {
         let Self(_, kind, text) = self;
         match kind.as_str() {
@@ -47,7 +47,7 @@ impl Field {
 }
 
 impl Case {
-    /// The fields that this plugin could have.
+    /// The fields whose types this plugin has.
     pub fn fields(&self) -> Vec<(&str, Value<'_>)> {
         self.fields.iter().filter_map(|field| Some((field.0.as_str(), field.value().ok()?))).collect()
     }
@@ -59,8 +59,8 @@ pub fn cases() -> Vec<Case> {
     toml::from_str::<Corpus>(&text).expect("the corpus is TOML").case
 }
 
-/// Where the encoder differs: the text of the corpus, and ours. A newline in a string is written as backslash and `n`, since
-/// readers rely on one metric per line; Telegraf's own parser would take it.
+/// Where the encoder differs on purpose: the text of the corpus, and ours. A newline in a string is written as
+/// backslash and `n`, since readers rely on one metric per line, although Telegraf's own parser accepts a newline.
 const DIFFERENT: &[(&str, &str)] = &[("str=\"foo\nbar\"", r#"str="foo\\nbar""#)];
 
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -69,7 +69,7 @@ fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
     String::from_utf8(out).expect("line protocol is UTF-8")
 }
 
-/// Takes what is written here off the front of what the corpus has.
+/// Removes our output from the front of the rest of the expected line.
 fn take(rest: &mut &str, ours: &str, case: &Case) {
     let known = DIFFERENT.iter().find(|(theirs, known)| ours == *known && rest.starts_with(theirs));
     let theirs = known.map_or(ours, |(theirs, _)| theirs);
@@ -77,7 +77,7 @@ fn take(rest: &mut &str, ours: &str, case: &Case) {
 }
 
 #[test]
-fn every_case_is_written_as_the_corpus_has_it() {
+fn every_case_is_encoded_as_the_corpus_expects() {
     let cases = cases();
     assert_eq!(cases.len(), 115);
     let mut not_whole = String::new();
@@ -86,7 +86,7 @@ fn every_case_is_written_as_the_corpus_has_it() {
     for case in &cases {
         let line = match (&case.result, case.error.as_deref()) {
             (Some(result), None) => result,
-            // A tag without a value is left out.
+            // A tag without a value is omitted.
             (None, Some("invalid tag value something=\"\"")) => "cpu value=42 0",
             other => panic!("{}: {other:?}", case.key),
         };
@@ -127,7 +127,11 @@ fn every_case_is_written_as_the_corpus_has_it() {
     let expected =
         fs::read_to_string(fixture("line-protocol-corpus").join("not-whole.txt")).expect("the list");
     assert_eq!(not_whole, expected);
-    assert_eq!((whole, expected.lines().count()), (37, 115 - 37), "cases that are the same line, and others");
+    assert_eq!(
+        (whole, expected.lines().count()),
+        (37, 115 - 37),
+        "number of cases compared as a whole, and in part"
+    );
     let expected = [("bool", 29), ("float", 96), ("int", 59), ("string", 60)];
     assert_eq!(values.into_iter().collect::<Vec<_>>(), expected, "values of each type");
 }

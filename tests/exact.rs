@@ -1,5 +1,5 @@
-//! Totals of connections that live shorter than a gather: equal, byte for byte, to what the kernel tells a second
-//! listener.
+//! Totals of connections that are shorter than the gather interval. They must equal, to the byte, what the kernel
+//! reports to a second, independent listener.
 
 mod events;
 mod owners;
@@ -22,15 +22,15 @@ use crate::support::telegraf::{Telegraf, telegraf_in_own_network};
 use crate::support::unprivileged::unprivileged;
 use crate::support::{self, parse_line, plugin, skipped, wait_until, write};
 
-/// Groups of TCP sockets, from the kernel.
+/// Groups of TCP sockets.
 const CONFIG: &str = "[[inputs.socketstat]]\n  protocols = [\"tcp\"]\n  timeout = \"60s\"\n";
 
-/// One gather, read.
+/// One parsed gather.
 #[derive(Debug, Default)]
 struct Gathered {
-    /// Of all groups together.
+    /// The fields, summed over all groups.
     totals: BTreeMap<String, u64>,
-    /// The same of each group, by its tags.
+    /// The fields of each group, by its tags.
     groups: BTreeMap<String, BTreeMap<String, u64>>,
     internal: BTreeMap<String, u64>,
 }
@@ -63,11 +63,11 @@ fn gather(execd: &mut Execd) -> Gathered {
     }
 }
 
-/// Servers that read what each client sends, and send as much back.
+/// Echo servers.
 struct Servers(Vec<SocketAddr>);
 
 impl Servers {
-    /// One for IPv4, one for IPv6, and one for IPv6 that is called by IPv4.
+    /// One for IPv4, one for IPv6, and one for IPv6 with IPv4 clients.
     fn new() -> Self {
         let v4 = serve(Ipv4Addr::LOCALHOST.into());
         let v6 = serve(Ipv6Addr::LOCALHOST.into());
@@ -75,7 +75,7 @@ impl Servers {
         Self(vec![v4, v6, (Ipv4Addr::LOCALHOST, mapped.port()).into()])
     }
 
-    /// A connection that has moved so many bytes in either direction.
+    /// Opens a connection and moves this number of bytes in each direction.
     fn call(&self, number: usize, bytes: usize) -> TcpStream {
         let mut client = TcpStream::connect(self.0[number % self.0.len()]).expect("a connection");
         exchange(&mut client, bytes);
@@ -109,16 +109,17 @@ fn exchange(client: &mut TcpStream, bytes: usize) {
     client.read_exact(&mut buffer).expect("the server answers");
 }
 
-/// Ends both sides: the client's end is told behind the server's.
+/// Closes both sides. The kernel reports the server's side first.
 fn end(mut client: TcpStream) {
     client.shutdown(Shutdown::Write).expect("it is connected");
     assert_eq!(client.read(&mut [0]).expect("the server closes"), 0);
 }
 
-/// The sockets that there are once nothing changes any more, and all that ended so far.
+/// Waits until `ends` sockets were closed and no counter changes any more. Returns the open sockets, and adds the
+/// closed ones to `ended`.
 fn at_rest(events: &Receiver<(u64, Moved)>, ended: &mut Sockets, ends: usize) -> Sockets {
     let mut live = dump();
-    wait_until("all ends are told, and no socket changes", || {
+    wait_until("all closed sockets are reported, and no counter changes", || {
         thread::sleep(Duration::from_millis(50));
         ended.extend(events.try_iter());
         let before = std::mem::replace(&mut live, dump());
@@ -127,9 +128,9 @@ fn at_rest(events: &Receiver<(u64, Moved)>, ended: &mut Sockets, ends: usize) ->
     live
 }
 
-/// By how much all sockets together grew since `before`.
+/// The growth of the counters of all sockets since `before`.
 fn growth(before: &Sockets, ended: &Sockets, live: &Sockets) -> (u64, u64) {
-    // What has ended has its last values from there.
+    // For closed sockets, the last values count.
     let mut now = live.clone();
     now.extend(ended);
     now.iter().fold((0, 0), |(acked, received), (cookie, moved)| {
@@ -143,14 +144,14 @@ fn moved(gathered: &Gathered) -> (u64, u64) {
 }
 
 #[test]
-fn ten_thousand_short_connections_count_to_the_byte() {
+fn ten_thousand_short_connections_are_counted_exactly() {
     if !support::namespace::enter() {
         return;
     }
     let (events, mut ended, dir) = (listen(), Sockets::new(), dir());
     let servers = Servers::new();
     let mut execd = start(plugin(), dir.path(), "  group_by = [\"direction\", \"family\"]\n");
-    // Some that end before the first gather, some that end after it, and some that outlive the second.
+    // Some connections end before the first gather, some after it, and some outlive the second.
     (0..300).for_each(|number| end(servers.call(number, 100)));
     let mut before: Vec<TcpStream> = (0..60).map(|number| servers.call(number, 1000 + number)).collect();
     let known = at_rest(&events, &mut ended, 600);
@@ -161,7 +162,7 @@ fn ten_thousand_short_connections_count_to_the_byte() {
     let bytes = (0..10_000).map(|number| 1 + number % 700).sum::<usize>() + 60 * 500 + 60 * 300;
     let clients: Vec<_> = (0..10_000)
         .map(|number| {
-            // A few at a time live on for a moment.
+            // One in a hundred stays open until all others are closed.
             (servers.call(number, 1 + number % 700), number)
         })
         .filter_map(|(client, number)| {
@@ -184,7 +185,7 @@ fn ten_thousand_short_connections_count_to_the_byte() {
     let gathered = gather(&mut execd);
     let (acked, received) = growth(&known, &ended, &live);
     assert_eq!(moved(&gathered), (acked, received));
-    // Each end of each connection has sent and received them; SYN and FIN count as a byte each.
+    // Each end of each connection has sent and received these bytes. SYN and FIN count as one byte each.
     let range = 2 * bytes as u64..2 * bytes as u64 + 2 * 20_060 + 120 * 2;
     assert!(range.contains(&acked) && range.contains(&received), "{acked}, {received} of {bytes}");
     assert_eq!((gathered.totals["closed"], gathered.totals["sockets"]), (20_060, 180));
@@ -197,7 +198,7 @@ fn ten_thousand_short_connections_count_to_the_byte() {
         }
     }
 
-    // The rest, gathered in between as well.
+    // Closes the remaining connections, with gathers in between.
     for (number, client) in before.into_iter().chain(after).enumerate() {
         end(client);
         if number % 20 == 0 {
@@ -211,9 +212,9 @@ fn ten_thousand_short_connections_count_to_the_byte() {
     execd.eof();
 }
 
-/// A connection that was reset is in no dump, and its end comes when its process closes it.
+/// A connection that was reset is not in any dump. The kernel reports its end when its process closes it.
 #[test]
-fn connections_that_were_reset_count_once() {
+fn reset_connections_are_counted_once() {
     if !support::namespace::enter() {
         return;
     }
@@ -226,7 +227,7 @@ fn connections_that_were_reset_count_once() {
     let known = at_rest(&events, &mut ended, 0);
     gather(&mut execd);
     server.write_all(&[1; 300]).expect("the client has room");
-    // Closed with bytes that nobody has read: a reset.
+    // Closing a socket with unread bytes resets the connection.
     drop(server);
     at_rest(&events, &mut ended, 1);
     for _ in 0..6 {
@@ -248,12 +249,12 @@ fn connections_closed_while_the_plugin_is_stopped_are_counted() {
     }
     let (events, mut ended, dir) = (listen(), Sockets::new(), dir());
     let servers = Servers::new();
-    // Root may have a queue that a test cannot fill.
+    // As root, the queue may be too large for a test to fill.
     let mut execd = start(unprivileged(dir.path()), dir.path(), "  group_by = [\"direction\"]\n");
     gather(&mut execd);
     execd.signal(Signal::SIGSTOP);
-    // The queue of an unprivileged process holds twice net.core.rmem_max, and a message takes more than 640 bytes of
-    // it.
+    // The queue of an unprivileged process holds twice net.core.rmem_max bytes, and a message takes more than 640
+    // bytes.
     let most = fs::read_to_string("/proc/sys/net/core/rmem_max").expect("Linux has it");
     let connections = most.trim().parse::<usize>().expect("a number") / 640 + 1000;
     if connections > 20_000 {
@@ -270,7 +271,7 @@ fn connections_closed_while_the_plugin_is_stopped_are_counted() {
     let complaint = if complaint.starts_with("W!") { complaint } else { execd.complaint() };
     let expected = format!("closed sockets: {lost} lost, the queue was full: raise net.core.rmem_max");
     assert!(complaint.ends_with(&expected), "{complaint}");
-    // It goes on, and counts all again.
+    // After the loss, all closed connections are counted again.
     (0..500).for_each(|number| end(servers.call(number, 100)));
     at_rest(&events, &mut ended, 2 * connections + 1000);
     let after = gather(&mut execd);
@@ -280,7 +281,7 @@ fn connections_closed_while_the_plugin_is_stopped_are_counted() {
     execd.eof();
 }
 
-/// What a database's `increase()` or `non_negative_difference()` makes of the series, added up.
+/// The sum over all series of what a database's `increase()` or `non_negative_difference()` returns.
 fn increase(metrics: &[String], field: &str) -> u64 {
     let (mut last, mut increase) = (BTreeMap::new(), 0);
     for line in metrics.iter().filter(|line| line.starts_with("socketstat,")) {
@@ -288,18 +289,18 @@ fn increase(metrics: &[String], field: &str) -> u64 {
         let value: u64 =
             fields[field].strip_suffix('i').and_then(|value| value.parse().ok()).expect("a number");
         let before = last.insert(series.clone(), value).unwrap_or(value);
-        assert!(value >= before, "{series} went back from {before} to {value}");
+        assert!(value >= before, "{series} decreased from {before} to {value}");
         increase += value - before;
     }
     increase
 }
 
 #[test]
-fn churn_through_telegraf_counts_to_the_byte() {
+fn churn_through_telegraf_is_counted_exactly() {
     let Some(telegraf) = telegraf_in_own_network() else { return };
     let (events, mut ended, dir) = (listen(), Sockets::new(), dir());
     let servers = Servers::new();
-    // A series that begins later begins with what it has moved, which no difference shows: each is there at first.
+    // The first value of a series is in no difference. These connections make every series begin before the churn.
     let long: Vec<TcpStream> = (0..3).map(|number| servers.call(number, 100)).collect();
     let known = at_rest(&events, &mut ended, 0);
     let config = format!("{CONFIG}  group_by = [\"direction\"]\n");

@@ -176,7 +176,7 @@ fn a_timeout_kills_the_child_and_affects_only_its_protocol() {
     let pids = hanging_pids(dir.path());
     assert!(plugin.line().starts_with("net,"));
     wait_until("no child is left", || !pids.iter().any(|pid| running(*pid)));
-    // Once ss works again, so does the plugin. On a busy machine a good run can time out too.
+    // Once ss works again, so does the plugin. On a busy machine a run of the good ss can time out too.
     fake(dir.path(), "ss", ANSWER);
     wait_until("it recovers", || {
         plugin.send(b"\n");

@@ -2,7 +2,7 @@
 //! and leaves no process behind.
 //!
 //! A fake misbehaves for udp, the second of three protocols. All other metrics must be there, before and after. The
-//! timeout of a run is 5 s, long enough for a good run on a busy machine. How well it is kept is printed.
+//! timeout of a run is 5 s, long enough for a good run on a busy machine. The delay after the deadline is printed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -96,7 +96,7 @@ impl Program {
         let took = begin.elapsed();
         let (of_victim, others): (Vec<_>, Vec<_>) =
             lines.iter().partition(|line| line.contains(",proto=udp,"));
-        assert_eq!(others.len(), self.protocols - 1, "what is good is lost: {lines:#?}");
+        assert_eq!(others.len(), self.protocols - 1, "metrics of other protocols are missing: {lines:#?}");
         match outcome {
             Outcome::Metrics(count) => assert_eq!(of_victim.len(), *count, "{of_victim:#?}"),
             Outcome::Warning(count) => {
@@ -108,7 +108,7 @@ impl Program {
                 );
             }
             Outcome::Error(reasons) => {
-                assert!(of_victim.is_empty(), "a part of it is out: {of_victim:#?}");
+                assert!(of_victim.is_empty(), "metrics of a failed run were written: {of_victim:#?}");
                 let complaint = plugin.complaint();
                 let prefix = format!("E! [inputs.socketstat] {} ", self.name);
                 assert!(complaint.starts_with(&prefix) && complaint.contains(self.victim), "{complaint}");
@@ -117,14 +117,17 @@ impl Program {
             }
         }
         println!("took {took:?}, at most {} KiB of memory", plugin.memory("VmHWM"));
-        assert!(took < DEADLINE + SLACK, "the deadline of {DEADLINE:?} is not held: {took:?}");
+        assert!(
+            took < DEADLINE + SLACK,
+            "the gather took {took:?}, longer than the deadline of {DEADLINE:?}"
+        );
         let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
         influx::read(text.as_bytes()).expect("what is written is line protocol");
 
         // A killed process remains until its parent or init reaps it.
         wait_until("no process is left", || left(&dir.path().join("pids")).is_empty());
-        assert_eq!(children(plugin.pid()), [0; 0], "a child is left");
-        assert_eq!(plugin.descriptors(), descriptors, "a descriptor is left");
+        assert_eq!(children(plugin.pid()), [0; 0], "a child survived");
+        assert_eq!(plugin.descriptors(), descriptors, "a descriptor leaked");
         self.install(dir.path(), self.good);
         self.gathers_well(&mut plugin);
         let (status, rest, stderr) = plugin.eof();
@@ -234,7 +237,7 @@ fn hostile_rows_affect_no_other_rows() {
         .filter_map(|metric| metric.tags.iter().find(|(key, _)| key == "remote_addr"))
         .map(|(_, value)| value.as_str())
         .collect();
-    // One of tcp, five of udp, one of raw.
+    // One tcp, five udp, one raw.
     assert_eq!(
         peers,
         ["127.0.0.1", "127.0.0.1", "\u{FFFD}\u{FFFD}\u{FFFD}", "a\0b", "c", "\"\\\"", "127.0.0.1"]
@@ -304,7 +307,8 @@ fn ss_is_replaced() {
     assert!(plugin.eof().2.is_empty());
 }
 
-/// Entries of PATH that are not searched: relative, empty, missing, a file. In the first that is, ss is a directory.
+/// Entries of PATH that are not searched: relative, empty, missing, a file. In the first entry that is searched, ss
+/// is a directory.
 #[test]
 fn only_absolute_directories_of_path_are_searched() {
     let (trap, good) = (dir(), dir());
@@ -325,7 +329,7 @@ fn only_absolute_directories_of_path_are_searched() {
     assert!(plugin.eof().2.is_empty());
 }
 
-/// A child gets `PATH` and `LC_ALL=C`, stdin from /dev/null, and no descriptor of the plugin but its own pipes.
+/// A child gets `PATH` and `LC_ALL=C`, stdin from /dev/null, and no descriptors of the plugin except its own pipes.
 #[test]
 fn a_child_inherits_nothing() {
     let dir = dir();
@@ -355,7 +359,7 @@ fn a_child_inherits_nothing() {
     }
 }
 
-/// inputs.net with netstat: one run for all interfaces, whose failure affects only them.
+/// inputs.net with netstat: there is one run for all interfaces, and its failure affects only them.
 #[test]
 fn netstat_fails_for_interfaces() {
     for (bad, reason) in [

@@ -64,7 +64,7 @@ fn only_newlines_count_in_binary_data_on_stdin() {
 }
 
 #[test]
-fn a_line_of_100_mib_without_end() {
+fn a_line_of_100_mib_without_a_newline() {
     let dir = dir();
     let mut plugin = Execd::start(dir.path(), NET);
     plugin.is_well();
@@ -268,7 +268,7 @@ fn stderr_closed_or_full() {
 /// Without stdin, stdout and stderr, the first files that the plugin opens would get descriptors 0 to 2. It must not write
 /// to these files, nor hang.
 #[test]
-fn all_of_them_closed() {
+fn stdin_stdout_and_stderr_closed() {
     let dir = dir();
     let config = write(dir.path(), "plugin.conf", &format!("{SOCKETS}{NET}"));
     fake(dir.path(), "ss", ANSWER);
@@ -291,7 +291,7 @@ fn all_of_them_closed() {
             });
             assert!(child.wait().expect("it has ended").code().is_some(), "{closed} {flags}");
             let text = fs::read_to_string(&config).expect("the configuration");
-            assert_eq!(text, format!("{SOCKETS}{NET}"), "it wrote into its configuration");
+            assert_eq!(text, format!("{SOCKETS}{NET}"), "the plugin wrote to its configuration");
         }
     }
 }

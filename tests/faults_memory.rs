@@ -1,4 +1,5 @@
-//! Memory: whatever a program, a file, the kernel or the configuration holds, the peak stays below a bound.
+//! Memory: however much data a program, a file, the kernel or the configuration provides, the peak stays below a
+//! bound.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -17,14 +18,14 @@ use crate::support::{fake, peak, plugin, write};
 
 /// The bound, in KiB: 300 MB.
 const BOUND: u64 = 300_000_000 / 1024;
-/// The last section, whose metric of its own work shows that the gather is done.
+/// The last section. Its line `end` marks the end of a gather.
 const END: &str = "[[inputs.net]]\nname_override = 'end'\ninterfaces = ['none']\nprotocol_stats = []\nsource = 'procfs'\ninternal = true\n";
 const SS_HEADER: &str = "echo 'State Recv-Q Send-Q Local Address:Port Peer Address:Port'\n";
 const NETSTAT_HEADER: &str = "echo 'Proto Recv-Q Send-Q Local Address Foreign Address (state)'\n";
 const INTERFACES_HEADER: &str =
     "echo 'Name  Mtu   Network Address Ipkts Ierrs Ibytes Opkts Oerrs Obytes Coll Drop'\n";
 
-/// A host that can be told to hold anything.
+/// A host whose programs and files the test provides.
 struct Host {
     dir: TempDir,
     plugin: Command,
@@ -39,7 +40,7 @@ impl Host {
         Self { dir, plugin }
     }
 
-    /// With files of its own, at first those of a recorded host.
+    /// With its own copies of the files of a recorded host.
     fn with_files(config: &str) -> Self {
         let mut host = Self::new(config);
         let net = host.path("proc/net");
@@ -62,7 +63,7 @@ impl Host {
         self
     }
 
-    /// Checks the peak after this many gathers. Returns the first line of the log.
+    /// Checks the peak memory after this number of gathers. Returns the first line of the log.
     fn peaks_below_the_bound(mut self, what: &str, gathers: usize) -> String {
         self.plugin.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.plugin.spawn().expect("the plugin starts");
@@ -83,7 +84,7 @@ impl Host {
     }
 }
 
-/// A message for each gather that is done. The other lines are read and dropped.
+/// Sends a message at the end of each gather. Other lines are discarded.
 fn ends(child: &mut Child) -> Receiver<()> {
     let (sender, receiver) = channel();
     let mut stdout = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
@@ -111,7 +112,7 @@ fn huge(path: &Path, length: u64) {
     File::create(path).and_then(|file| file.set_len(length)).expect("a file may have holes");
 }
 
-/// Sections with `source`, one line per socket and in groups.
+/// Two configurations with `source`: one line per socket, and groups.
 fn sockets(source: &str) -> [String; 2] {
     let section = format!("[[inputs.socketstat]]\nprotocols = ['tcp']\ntimeout = '4m'\n{source}\n");
     let groups = format!("{section}group_by = ['remote_addr', 'remote_port']\nmax_series = 0\n");
@@ -120,7 +121,7 @@ fn sockets(source: &str) -> [String; 2] {
 
 #[test]
 #[ignore = "takes up to a minute; .ci/run runs it"]
-fn ss_without_end() {
+fn endless_output_of_ss() {
     let distinct = "exec /usr/bin/awk 'BEGIN { for (n = 0; n < 600000; n++) printf \"ESTAB 0 0 127.0.0.1:1 10.%d.%d.%d:%d\\n\", n / 65536, n / 256 % 256, n % 256, n % 60000 }'";
     for config in sockets("source = 'ss'") {
         for (what, body) in [
@@ -138,7 +139,7 @@ fn ss_without_end() {
 
 #[test]
 #[ignore = "takes up to a minute; .ci/run runs it"]
-fn unix_sockets_of_ss_without_end() {
+fn endless_unix_sockets_of_ss() {
     let section = "[[inputs.socketstat]]\nprotocols = ['unix']\ntimeout = '4m'\nsource = 'ss'\n";
     let row = format!("u_str ESTAB 0 0 /{} 1 * 2", "x".repeat(10_000));
     for body in [format!("exec /usr/bin/yes '{row}'"), String::from("exec /usr/bin/yes x")] {
@@ -149,7 +150,7 @@ fn unix_sockets_of_ss_without_end() {
 
 #[test]
 #[ignore = "takes up to a minute; .ci/run runs it"]
-fn netstat_without_end() {
+fn endless_output_of_netstat() {
     for config in sockets("source = 'netstat'\nnetstat_platform = 'freebsd'") {
         for body in [
             "exec /usr/bin/yes 'tcp4 0 0 127.0.0.1.1 127.0.0.1.2 ESTABLISHED'",
@@ -177,10 +178,10 @@ fn netstat_without_end() {
 
 #[test]
 #[ignore = "takes up to a minute; .ci/run runs it"]
-fn files_of_interfaces() {
+fn huge_files_of_interfaces() {
     let config = "[[inputs.net]]\nsource = 'procfs'\ninterfaces = ['*']\nprotocol_stats = ['snmp', 'snmp6', 'netstat', 'sockstat', 'sockstat6']\nextra_fields = ['*']\nextra_tags = ['ifalias', 'address']\n";
     for file in ["dev", "snmp", "snmp6", "netstat", "sockstat", "sockstat6"] {
-        // A line without end, and a great many.
+        // One endless line, and very many lines.
         let host = Host::with_files(config);
         huge(&host.path("proc/net").join(file), 400_000_000);
         host.peaks_below_the_bound(&format!("{file}: a line"), 1);
@@ -202,7 +203,7 @@ fn files_of_interfaces() {
 }
 
 #[test]
-fn files_of_sysfs() {
+fn huge_files_of_sysfs() {
     let host = Host::with_files(
         "[[inputs.net]]\nsource = 'procfs'\nextra_fields = ['*']\nextra_tags = ['ifalias', 'address']\n",
     );
@@ -218,7 +219,7 @@ fn files_of_sysfs() {
 
 #[test]
 #[ignore = "takes up to a minute; .ci/run runs it"]
-fn files_of_sockets() {
+fn huge_files_of_sockets() {
     for (name, row) in [
         ("tcp", "%d: 0100007F:%04X %08X:%04X 01 00000000:00000000 00:00000000 00000000 0 0 %d 1\n"),
         ("unix", "%016x: 00000003 00000000 00000000 0001 03 %d /"),
@@ -260,7 +261,7 @@ fn files_of_sockets() {
     }
 }
 
-/// Repeats the first datagram of each answer of the kernel for ever.
+/// Repeats the first datagram of each of the kernel's answers for ever.
 const KERNEL_WITHOUT_END: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -299,12 +300,12 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
 
 #[test]
 #[ignore = "takes up to a minute; .ci/run runs it"]
-fn the_kernel_without_end() {
+fn endless_answers_of_the_kernel() {
     if !crate::support::needs::needs_sock_diag() {
         return;
     }
     let Some(library) = crate::support::preload("endless", KERNEL_WITHOUT_END) else {
-        return crate::support::skipped("needs a C compiler for a kernel that never ends");
+        return crate::support::skipped("needs a C compiler for endless answers of the kernel");
     };
     let server = TcpListener::bind("127.0.0.1:0").expect("a server");
     let _client = TcpStream::connect(server.local_addr().expect("an address")).expect("a client");
@@ -326,10 +327,10 @@ fn the_kernel_without_end() {
     }
 }
 
-/// The largest configuration that is read, of what takes the most memory.
+/// Configurations of the maximum size, with the contents that take the most memory.
 #[test]
 #[ignore = "takes up to a minute; .ci/run runs it"]
-fn the_configuration() {
+fn the_largest_configuration() {
     let large = |part: &str| part.repeat(1_040_000 / part.len());
     for (what, text) in [
         ("numbers", format!("[[inputs.net]]\na = [{}]\n", large("1,"))),
@@ -346,7 +347,7 @@ fn the_configuration() {
         plugin.args(["--config", &file]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = plugin.spawn().expect("the plugin starts");
         let stderr = first_lines(&mut child);
-        // It outlives its last message for a moment.
+        // The plugin runs on for a moment after its last message.
         let mut usage = 0;
         while child.try_wait().expect("it can be waited for").is_none() {
             usage = peak(&child).unwrap_or(0).max(usage);

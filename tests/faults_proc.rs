@@ -182,7 +182,7 @@ fn other_things() -> [OtherThing; 6] {
 }
 
 #[test]
-fn dev_is_something_else() {
+fn dev_is_replaced() {
     let mut host = Host::start();
     for (what, spoil) in other_things() {
         host.spoil(what, |host| spoil(&host.path("proc/net/dev")), [2, 0, 0, 0], Some("/proc/net/dev"));
@@ -191,7 +191,7 @@ fn dev_is_something_else() {
 
 /// Missing protocol statistics are not an error, so nothing is logged.
 #[test]
-fn snmp_is_something_else() {
+fn snmp_is_replaced() {
     let mut host = Host::start();
     for (what, spoil) in other_things() {
         host.spoil(what, |host| spoil(&host.path("proc/net/snmp")), [0, 1, 0, 0], None);
@@ -199,7 +199,7 @@ fn snmp_is_something_else() {
 }
 
 #[test]
-fn the_table_of_tcp_is_something_else() {
+fn the_table_of_tcp_is_replaced() {
     let mut host = Host::start();
     let [_, _, tcp, _] = host.well;
     for (what, spoil) in other_things() {
@@ -235,7 +235,7 @@ fn the_whole_directory_is_missing() {
 
 /// An unknown speed is -1, and reading it never blocks.
 #[test]
-fn speed_is_something_else() {
+fn speed_is_replaced() {
     let mut host = Host::start();
     for (what, spoil) in other_things() {
         host.spoil(what, |host| spoil(&host.path("sys/class/net/veth0/speed")), [0; 4], None);
@@ -266,7 +266,7 @@ fn the_table_of_udp_is_truncated_within_a_line() {
         ["", ": 0100007F", ": 0100007F:D0FD 0100007F:0009 0", ": 0100007F:D0FD 0100007F:0009 01 00000000:0"]
     {
         let cut = format!("{}{cut}", &text[..row]);
-        // The one socket of the other family remains.
+        // The only socket of the other family remains.
         let lost = host.well[3] - 1;
         host.replace(&cut, "proc/net/udp", &cut, [0, 0, 0, lost], Some("skipped 1 malformed rows"));
     }

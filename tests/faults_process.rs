@@ -288,7 +288,7 @@ fn with_library(dir: &Path, config: &str, source: &str) -> Option<Command> {
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", "-o", "library.so", "library.c"]).current_dir(dir);
     if !compiler.status().is_ok_and(|status| status.success()) {
-        skipped("needs a C compiler for a library in front of the plugin");
+        skipped("needs a C compiler for a preloaded library");
         return None;
     }
     let mut plugin = command(dir, config);
@@ -371,7 +371,7 @@ fn a_table_of_millions_of_the_shortest_rows() {
         let mut plugin = Execd::start(dir.path(), &format!("{sockets}{NET}"));
         let begin = Instant::now();
         plugin.send(b"\n");
-        assert!(plugin.line().starts_with("net,"), "{what}: some of it was written");
+        assert!(plugin.line().starts_with("net,"), "{what}: a part of the table was written");
         let (took, memory) = (begin.elapsed(), plugin.memory("VmHWM") / 1024);
         println!("{what}: {took:?}, at most {memory} MiB, now {} MiB", plugin.memory("VmRSS") / 1024);
         assert!(memory < 280, "{what}: {memory} MiB");

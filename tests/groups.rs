@@ -1,4 +1,4 @@
-//! Selection, groups and extra fields on real sockets: the same through every source, and equal to what ss prints.
+//! Selection, groups and extra fields with real sockets: equal for every source, and equal to the output of ss.
 
 use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -16,8 +16,8 @@ use crate::support::tcp_info::compare_with_ss;
 use crate::support::zoo::Zoo;
 use crate::support::{self, skipped};
 
-/// What every source has of a line: /proc/net has no counters, no device, does not say whether a socket takes IPv6 only, of
-/// unix sockets it has only the path, and of listening ones not how many connections may wait.
+/// Reduces the lines to what every source has. The tables in /proc/net do not have counters, devices, the backlog of
+/// listening sockets, or whether a socket is IPv6-only. For unix sockets they only have the path.
 fn in_the_tables(lines: Lines) -> Lines {
     let counters = || support::reference::counter_names();
     let mut common: Lines = lines
@@ -47,7 +47,7 @@ fn in_the_tables(lines: Lines) -> Lines {
     common
 }
 
-/// Compares until a moment when no timer runs between two gathers, or for a while.
+/// Compares two sources until they are equal, for a limited time: a timer may fire between two gathers.
 fn compare(options: &str, sources: [&str; 2], common: impl Fn(Lines) -> Lines) -> usize {
     let from = |source| common(gather(&format!("  source = \"{source}\"\n{options}")));
     for _ in 0..30 {
@@ -62,12 +62,12 @@ fn compare(options: &str, sources: [&str; 2], common: impl Fn(Lines) -> Lines) -
         these.iter().filter(|line| !those.contains(line)).cloned().collect()
     };
     let (first, second) = (only(&one, &other), only(&other, &one));
-    assert_eq!(one.len(), other.len(), "{options}: {sources:?} alone: {first:#?}, {second:#?}");
-    assert!(one == other, "{options}: {sources:?} alone: {first:#?}, {second:#?}");
+    assert_eq!(one.len(), other.len(), "{options}: only in one of {sources:?}: {first:#?}, {second:#?}");
+    assert!(one == other, "{options}: only in one of {sources:?}: {first:#?}, {second:#?}");
     one.len()
 }
 
-/// Options, and whether ss and /proc/net have what they need.
+/// Options, and whether ss and /proc/net provide what they need.
 const CASES: &[(&str, bool, bool)] = &[
     ("protocols = [\"tcp\"]\nstates = [\"established\"]", true, true),
     ("protocols = [\"tcp\"]\nstates = [\"CLOSE-WAIT\", \"listening\", \"time-wait\"]", true, true),
@@ -120,7 +120,7 @@ fn every_source_selects_and_groups_the_same() {
     }
 }
 
-/// The numbers of a group of all TCP sockets are the sums over the sockets.
+/// The values of a group of all TCP sockets are the sums over its sockets.
 #[test]
 fn a_group_is_the_sum_of_its_sockets() {
     if !needs_sock_diag() || !support::namespace::enter() {
@@ -139,7 +139,7 @@ fn a_group_is_the_sum_of_its_sockets() {
             sleep(Duration::from_millis(1));
             (before == gather(options)).then_some((before, group))
         })
-        .expect("the sockets stand still");
+        .expect("no socket changes");
     let [(tags, group)] = &group[..] else { panic!("one group: {group:#?}") };
     assert_eq!(tags, "socketstat,proto=tcp");
     assert_eq!(number(group, "sockets"), Some(sockets.len() as u64));
@@ -156,9 +156,9 @@ fn a_group_is_the_sum_of_its_sockets() {
     assert!(rtt.len() > 500 && !group.contains_key("rtt"), "{group:?}");
 }
 
-/// Every protocol that the kernel lists tells its sockets' users; a user without a name is its number.
+/// The kernel reports users of sockets for every protocol. A user without a name is shown by its number.
 #[test]
-fn users_own_sockets_of_every_protocol() {
+fn sockets_of_every_protocol_are_grouped_by_user() {
     if !needs_sock_diag() || !support::namespace::enter() {
         return;
     }
@@ -177,7 +177,7 @@ fn users_own_sockets_of_every_protocol() {
         let (server, _) = listener.accept().expect("the other end");
         sockets.extend([one.into(), other.into(), udp.into(), client.into(), server.into(), packet()]);
         for socket in &sockets[made..] {
-            // The user of a socket is that of its inode.
+            // The user of a socket is the owner of its inode.
             if fchown(socket, Some(Uid::from_raw(uid)), None).is_err() {
                 return skipped("needs root for sockets of other users");
             }
@@ -200,7 +200,7 @@ fn users_own_sockets_of_every_protocol() {
     }
 }
 
-/// Fields that ss prints of some of the sockets in any case.
+/// Fields that ss prints for at least one of the sockets on every kernel.
 const ALWAYS_PRINTED: &[&str] = &[
     "rtt",
     "rttvar",
@@ -232,7 +232,7 @@ const ALWAYS_PRINTED: &[&str] = &[
 ];
 
 #[test]
-fn extra_fields_are_what_ss_prints() {
+fn extra_fields_equal_the_output_of_ss() {
     if !needs(&["ss"]) || !needs_sock_diag() || !support::namespace::enter() {
         return;
     }
@@ -240,7 +240,7 @@ fn extra_fields_are_what_ss_prints() {
     zoo.crowd(100);
     let mut compared = BTreeSet::new();
     let mut sockets = 0;
-    // The first SYN is sent again after a second.
+    // The first SYN is retransmitted after one second.
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut rounds = 0;
     while rounds < 5
@@ -251,8 +251,8 @@ fn extra_fields_are_what_ss_prints() {
         sockets += compare_with_ss(&mut compared);
     }
     println!("{sockets} sockets equal in {compared:?}");
-    assert!(sockets > 100, "only {sockets} sockets stood still");
+    assert!(sockets > 100, "only {sockets} sockets did not change");
     for name in ALWAYS_PRINTED {
-        assert!(compared.contains(name), "no socket on which ss prints {name}: {compared:?}");
+        assert!(compared.contains(name), "ss printed {name} for no socket: {compared:?}");
     }
 }

@@ -34,7 +34,7 @@ fn named(names: &[(&str, &str)]) -> Vec<(String, String)> {
 fn changes_between_gathers_are_seen(source: &str) {
     let mut plugin = Gatherer::start(&format!("source = \"{source}\""));
     let mut seen = || speeds(&mut plugin);
-    assert_eq!(seen(), named(&[]), "no interface is up but the loopback");
+    assert_eq!(seen(), named(&[]), "only the loopback is up");
     ip("link add veth0 type veth peer name veth1");
     assert_eq!(seen(), named(&[]), "they are down");
     ip("link set veth0 up");
@@ -50,7 +50,7 @@ fn changes_between_gathers_are_seen(source: &str) {
     ip("link set veth0 down");
     assert_eq!(seen(), named(&[("other1", "10000")]));
     ip("link del veth0");
-    assert_eq!(seen(), named(&[]), "its peer went with it");
+    assert_eq!(seen(), named(&[]), "the peer is deleted too");
 
     for number in 0..100 {
         ip(&format!("link add many{number} type veth peer name peer{number}"));
@@ -76,7 +76,7 @@ fn changes_between_gathers_are_seen_by_procfs() {
     }
 }
 
-/// The kernel reports neither: not the speed of a tun device, nor the alias of an interface that is down.
+/// The kernel sends no event for either: the speed of a tun device, and the alias of an interface that is down.
 #[test]
 fn silent_changes_are_seen_at_the_next_gather() {
     if !enter() {

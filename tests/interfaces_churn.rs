@@ -1,7 +1,7 @@
-//! Interfaces are created, changed and removed all the time while one process gathers: no row ever has a wrong name.
+//! Interfaces are created, changed and removed while one process gathers. No row may have a wrong name.
 //!
-//! Each pair of devices sends one packet of a different length, so that its counters identify the pair. Indexes are reused at
-//! once, so that the kernel's answers are about one device and then about another with the same index.
+//! Each pair of devices sends one packet of a different length, so that its counters identify the pair. Indexes are
+//! reused at once, so that two answers of the kernel may be about different devices with the same index.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -19,21 +19,21 @@ use crate::support::gathers::Gatherer;
 use crate::support::links::Links;
 use crate::support::namespace::enter;
 
-/// How many pairs each thread keeps, and so how many indexes take turns.
+/// How many pairs each thread keeps, which is also the number of indexes that it reuses.
 const KEPT: u32 = 8;
-/// How many threads make and delete devices.
+/// How many threads create and delete devices.
 const THREADS: u32 = 4;
-/// Ethernet, IP and UDP in front of what a socket sends.
+/// The length of the Ethernet, IP and UDP headers.
 const HEADERS: u32 = 14 + 20 + 8;
-/// Lengths that take turns: far more than there are pairs at a time.
+/// The number of different packet lengths, far more than there are pairs at a time.
 const LENGTHS: u32 = 1400;
 
-/// What the one packet of pair `number` makes its counters.
+/// The byte counter of pair `number` after its only packet.
 const fn signature(number: u32) -> u64 {
     (HEADERS + 1 + number % LENGTHS) as u64
 }
 
-/// A network namespace to move devices to, for as long as this lives.
+/// A network namespace to move devices to. It exists until this is dropped.
 struct Elsewhere(Child);
 
 impl Elsewhere {
@@ -55,10 +55,10 @@ impl Drop for Elsewhere {
     }
 }
 
-/// Sends one packet of that length through a device.
+/// Sends one packet of this length through a device.
 fn send(device: &str, length: u32) {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
-    socket.set_broadcast(true).expect("it may");
+    socket.set_broadcast(true).expect("an option");
     setsockopt(&socket, BindToDevice, &device.into()).expect("the device is there");
     let data = vec![0; length as usize];
     socket.send_to(&data, (Ipv4Addr::BROADCAST, 9)).expect("the device takes it");
@@ -71,7 +71,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// Makes it, sets it up and sends its packet.
+    /// Creates the pair, sets it up and sends its packet.
     fn make(links: &mut Links, number: u32, index: i32) -> Result<Self, Errno> {
         let (name, peer) = (format!("c{number}"), format!("p{number}"));
         links.add_pair(index, &name, &peer)?;
@@ -119,7 +119,7 @@ fn churn(thread: u32, elsewhere: u32, next: &AtomicU32, stop: &AtomicBool) -> Re
         if let Some(pair) = pairs.len().checked_sub(4).and_then(|place| pairs.get(place)) {
             pair.change(&mut links, elsewhere)?;
         }
-        // 200 devices a second in all, where the machine can.
+        // 200 devices per second in all threads together, if the machine is fast enough.
         pace += Duration::from_secs(1) * THREADS * 2 / 200;
         thread::sleep(pace.saturating_duration_since(Instant::now()));
     }
@@ -152,11 +152,11 @@ fn gather(plugin: &mut Gatherer) -> Table {
     };
     let lines = plugin.gather();
     let table: Table = lines.iter().map(row).collect();
-    assert_eq!(table.len(), lines.len(), "an interface came twice: {lines:#?}");
+    assert_eq!(table.len(), lines.len(), "an interface is listed twice: {lines:#?}");
     table
 }
 
-/// Whether these can be the counters of the device of that name.
+/// Whether these can be the counters of the device with this name.
 fn fits(name: &str, [sent, received]: [u64; 2]) -> bool {
     let Some(number) = name.get(1..).and_then(|number| number.parse().ok()) else { return true };
     let counted = if name.starts_with('p') { received } else { sent };
@@ -164,24 +164,25 @@ fn fits(name: &str, [sent, received]: [u64; 2]) -> bool {
     other == 0 && (counted == 0 || counted == signature(number))
 }
 
-/// What a gather has to hold between two readings of /proc/net/dev.
+/// Checks a gather against /proc/net/dev, read before and after it.
 fn check(before: &Table, gathered: &Table, after: &Table, started: u32) {
     for (name, counters) in gathered {
-        assert!(fits(name, *counters), "{name} has the counters of another: {counters:?}");
+        assert!(fits(name, *counters), "{name} has the counters of another device: {counters:?}");
         let number = name.get(1..).and_then(|number| number.parse::<u32>().ok());
         assert!(
             before.contains_key(name)
                 || after.contains_key(name)
                 || number.is_some_and(|number| number < started),
-            "{name} never was"
+            "{name} never existed"
         );
     }
-    // A name is given once: one that is in both was there all the time.
+    // Names are not reused, so a device in both readings existed during the gather.
     let both: BTreeSet<_> = before.keys().filter(|name| after.contains_key(*name)).collect();
     for name in both {
         let counters = gathered.get(name).unwrap_or_else(|| panic!("{name} is missing"));
         for ((before, counter), after) in before[name].iter().zip(counters).zip(&after[name]) {
-            // They decrease too: the other device of the pair counts what a veth device has received, and is removed first.
+            // Counters may also decrease: the bytes that a veth device has received are counted in its peer, which is
+            // removed first.
             let between = before.min(after)..=before.max(after);
             assert!(between.contains(&counter), "{name}: {counter} is not in {between:?}");
         }
@@ -217,16 +218,16 @@ fn no_row_has_a_wrong_name_while_interfaces_are_created_and_removed() {
         check(&before, &gathered, &after, next.load(Ordering::Relaxed));
         gathers += 1;
         rows += gathered.len();
-        // Now and then for so long that the queue of messages runs over.
+        // Sometimes long enough for the queue of events to overflow.
         thread::sleep(Duration::from_millis(if gathers % 100 == 0 { 1500 } else { 5 }));
     }
     stop.store(true, Ordering::Relaxed);
     for thread in threads {
         let outcome = thread.join().expect("no panic");
-        assert_eq!(outcome, Ok(()), "every device can be made, changed and deleted");
+        assert_eq!(outcome, Ok(()), "a device could not be created, changed or deleted");
     }
     plugin.end();
     let pairs = next.load(Ordering::Relaxed);
-    println!("{gathers} gathers, {rows} rows, {} devices came and went in {seconds} s", 2 * pairs);
+    println!("{gathers} gathers, {rows} rows, {} devices were created and deleted in {seconds} s", 2 * pairs);
     assert!(gathers > 10 && pairs > 50 && rows > 10 * gathers, "too little has happened to prove anything");
 }

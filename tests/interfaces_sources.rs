@@ -9,7 +9,7 @@ use crate::support::links::Links;
 use crate::support::namespace::{enter, run};
 use crate::support::needs::needs;
 
-/// Devices to be made by `ip`, each a list of arguments; what this kernel does not have is left out.
+/// Arguments of `ip` that create devices. Kinds that this kernel does not support are skipped.
 const DEVICES: &[&str] = &[
     "link add veth0 type veth peer name veth1",
     "link set veth0 up",
@@ -38,12 +38,12 @@ const DEVICES: &[&str] = &[
     "link set half1 txqueuelen 77 address 02:00:5e:10:00:01",
     "addr add 192.0.2.1/24 dev veth1",
 ];
-/// The kinds that sysfs has too.
+/// The kinds that can be found in sysfs too.
 const KINDS_IN_SYSFS: [&str; 11] =
     ["bond", "bridge", "geneve", "macsec", "physical", "ppp", "tun", "veth", "vlan", "vxlan", "wireguard"];
 
 fn make_devices() {
-    // Nothing is sent but what the test sends: the counters stand still.
+    // Without IPv6 the kernel sends no packets by itself, so the counters do not change.
     for which in ["default", "all"] {
         fs::write(format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6"), "1")
             .expect("root of the namespace");
@@ -68,7 +68,7 @@ fn make_devices() {
             links.set_up(index, true).expect("it can be set up");
         }
     }
-    // To an address that nobody has: requests for it, and packets that wait for an answer.
+    // To an address that does not exist: there are ARP requests, and packets that wait for a reply.
     run("ping", &["-c", "1", "-W", "1", "192.0.2.9"]);
 }
 
@@ -88,7 +88,7 @@ fn gathered(dir: &Path, source: &str, options: &str, powerless: bool) -> Vec<Str
     lines
 }
 
-/// A line of netlink without what /sys does not have: a counter, and some kinds.
+/// Removes from a line of netlink what /sys does not have: a counter, and some kinds.
 fn as_from_procfs(line: &str) -> String {
     let line = line.replace(",rx_otherhost_dropped=0i", "");
     let Some((before, rest)) = line.split_once(",kind=") else { return line };
@@ -106,7 +106,7 @@ fn equal(options: &str, powerless: bool) -> usize {
             let of_netlink = gathered(dir.path(), "netlink", options, powerless);
             (before == gathered(dir.path(), "procfs", options, powerless)).then_some((before, of_netlink))
         })
-        .expect("the interfaces stand still at last");
+        .expect("no interface changes");
     let mut ours: Vec<String> = of_netlink.iter().map(|line| as_from_procfs(line)).collect();
     ours.sort();
     let only = |these: &[String], those: &[String]| -> Vec<String> {
@@ -138,7 +138,7 @@ fn netlink_and_procfs_return_the_same() {
         let others =
             equal("interfaces = [\"*\"]\nkinds = [\"!veth\"]\nignore_protocol_stats = true\n", powerless);
         assert!(up > 6 && every > up, "{up} of {every}");
-        assert_eq!(veths + others, every - 1, "the kinds of all but the protocol statistics");
+        assert_eq!(veths + others, every - 1, "the kinds of all lines except the protocol statistics");
         println!("{up} interfaces up, {every} in all, {veths} of them veth: equal");
     }
 }

@@ -1,5 +1,5 @@
-//! On Debian's own kernels in a virtual machine, which list protocols that few other kernels have: `tests/kernel/run` boots those
-//! that `tests/kernel/fetch` got, and this very program runs there.
+//! Runs tests in virtual machines with Debian's kernels, which support protocols that few other kernels have.
+//! `tests/kernel/run` boots the kernels that `tests/kernel/fetch` has downloaded, and this test binary runs there.
 
 mod inside;
 
@@ -11,18 +11,18 @@ use crate::support::needs::needs;
 use crate::support::skip::WITHIN;
 use crate::support::skipped;
 
-/// What runs in the machine: every test in `tests/kernel/inside.rs`.
+/// The filter for the tests that run in the machine: all of `tests/kernel/inside.rs`.
 const INSIDE: &str = "kernel::inside::";
 
 #[test]
-fn the_tests_inside_pass_on_every_kernel() {
+fn the_inside_tests_pass_on_every_kernel() {
     if !needs(&["qemu-system-x86_64", "busybox", "modprobe", "cpio"]) {
         return;
     }
     let Ok(kernels) = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/kernel")) else {
         return skipped("needs a kernel: tests/kernel/fetch");
     };
-    // All at once: each takes half a minute, and most of it a processor of its own.
+    // All at the same time: each takes half a minute, and most of that one processor.
     let machines: Vec<(PathBuf, Child)> =
         kernels.map(|kernel| start(kernel.expect("a directory").path())).collect();
     assert!(!machines.is_empty(), "target/kernel is empty: tests/kernel/fetch");
@@ -37,7 +37,10 @@ fn the_tests_inside_pass_on_every_kernel() {
         print!("{kernel}\n{stdout}{stderr}");
         assert!(output.status.success(), "{kernel}: {}", output.status);
         let result = stdout.lines().rfind(|line| line.starts_with("test result: ok. "));
-        assert!(result.is_some_and(|line| !line.contains(" 0 passed")), "{kernel}: no test ran there");
+        assert!(
+            result.is_some_and(|line| !line.contains(" 0 passed")),
+            "{kernel}: no test ran in the machine"
+        );
         let skips = stdout.lines().filter_map(|line| line.split_once("SKIPPED: "));
         skips.for_each(|(_, what)| skipped(&format!("{kernel}: {what}")));
     }

@@ -34,7 +34,7 @@ fn shown(protocol: Protocol) -> Vec<String> {
 }
 
 #[test]
-fn series_equal_what_ss_shows() {
+fn series_equal_the_output_of_ss() {
     if !needs(&["ss"]) || !needs_sock_diag() || !support::namespace::enter() {
         return;
     }
@@ -71,7 +71,7 @@ pub fn compare(protocol: Protocol, source: &str) -> usize {
             std::thread::sleep(Duration::from_millis(1));
             (before == shown(protocol)).then_some((before, output))
         })
-        .unwrap_or_else(|| panic!("the {protocol} sockets kept changing"));
+        .unwrap_or_else(|| panic!("the {protocol} sockets changed in every try"));
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
     let stdout = String::from_utf8(output.stdout).expect("line protocol is UTF-8");
     let mut ours: Vec<String> =
@@ -81,6 +81,6 @@ pub fn compare(protocol: Protocol, source: &str) -> usize {
         these.iter().filter(|line| !those.contains(line)).cloned().collect()
     };
     let (missing, extra) = (only(&expected, &ours), only(&ours, &expected));
-    assert!(ours == expected, "{protocol}: ss alone {missing:#?}, source {source} alone {extra:#?}");
+    assert!(ours == expected, "{protocol}: only ss: {missing:#?}, only source {source}: {extra:#?}");
     ours.len()
 }

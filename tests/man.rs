@@ -1,4 +1,5 @@
-//! The manual pages against the program: every flag, option and exit code of the program is in them, and no other.
+//! Compares the manual pages with the program: they list every flag, option and exit code of the program, and no
+//! others.
 
 use std::collections::BTreeSet;
 use std::fs;

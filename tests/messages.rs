@@ -1,8 +1,8 @@
 //! Every message that the program can print is printed by the real binary in a test, and is in `docs/messages.md`.
 //!
-//! The messages come from the source code: each string literal of several words, with anything in place of its
-//! placeholders. The lines that they are looked for in come from the cases of `messages/`, and from `expected.err` of the
-//! fixtures, which `fixtures.rs` compares with what the binary prints.
+//! The messages come from the source code: each string literal of several words, in which a placeholder matches
+//! anything. They are searched for in the output of the cases of `messages/`, and in `expected.err` of the fixtures,
+//! which `fixtures.rs` compares with the output of the binary.
 
 mod cases;
 mod configurations;
@@ -51,7 +51,7 @@ fn every_message_is_seen_and_documented() {
     assert!(faults.is_empty(), "{faults}");
 }
 
-/// What the fixtures say.
+/// Adds the messages of the fixtures.
 fn fixtures(log: &mut Log) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     for entry in fs::read_dir(root).expect("fixtures/ can be listed") {

@@ -52,7 +52,7 @@ impl Channel for Recorded {
     }
 }
 
-/// In the byte order of this machine, as the kernel's own messages are.
+/// The recorded stream in the byte order of this machine.
 fn recording(protocol: Protocol) -> Vec<Vec<u8>> {
     let streams = (1..3).filter_map(|n| fs::read(fixtures().join(format!("{protocol}-{n}.bin"))).ok());
     if cfg!(target_endian = "big") {

@@ -142,7 +142,7 @@ fn gather_of_recorded_hosts() {
     run(checks::gather, 400, &spoilt);
 }
 
-/// Values of sysfs that drivers give, and some that they do not.
+/// Values that drivers return in sysfs, and some that no driver does.
 #[test]
 fn sysfs_of_values() {
     let values: &'static [&str] = &[
@@ -175,7 +175,7 @@ fn sysfs_of_values() {
     run(checks::sysfs, 400, &inputs);
 }
 
-/// Arguments that mean something, in any order.
+/// Valid arguments, in any order.
 #[test]
 fn command_line_of_flags() {
     let parts: &'static [&str] = &[
@@ -208,7 +208,7 @@ fn command_line_of_flags() {
     run(checks::command_line, 2000, &arguments);
 }
 
-/// Lists of entries that mean something, and some that do not.
+/// Lists of valid and invalid entries.
 #[test]
 fn selection_of_entries() {
     let list = |entries: &'static [&'static str]| {

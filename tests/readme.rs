@@ -74,7 +74,7 @@ fn code_spans(text: &str) -> BTreeSet<String> {
     spans.captures_iter(&prose).map(|found| found[1].to_owned()).collect()
 }
 
-/// Those of `names` that are not a code span of `text`.
+/// The `names` that are not a code span of `text`.
 fn undocumented<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
     let spans = code_spans(text);
     names.into_iter().filter(|name| !spans.contains(*name)).collect()
@@ -265,7 +265,7 @@ fn configurations_in_the_documents_are_valid() {
             ours += 1;
             continue;
         };
-        // Each is copied on its own, so each has it, and the document says why.
+        // Each configuration may be copied on its own, so each must set `precision`, and the document must say why.
         assert!(text.contains("twice the disk space"), "{document}");
         for section in execd {
             assert_eq!(section["precision"].as_str(), Some("1s"), "{document}");
@@ -377,7 +377,7 @@ fn measurements_are_those_of_the_results() {
         }
     }
     assert!(rows > 10, "only {rows} rows");
-    assert_eq!(different, [""; 0], "not in benches/results.md");
+    assert_eq!(different, [""; 0], "numbers that are not in benches/results.md");
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! Long runs: every value of every gather is what the test made, and memory, descriptors and children stay constant.
+//! Long runs: every value of every gather is what the test expects, and memory, descriptors and children stay
+//! constant.
 //!
-//! `SOAK_SECONDS=600 cargo test --test integration soak:: -- --nocapture` lets each run that long, and prints what it saw;
-//! without it, a few seconds.
+//! `SOAK_SECONDS=600 cargo test --test integration soak:: -- --nocapture` runs each test for that long and prints a
+//! summary. The default is a few seconds.
 
 mod files;
 mod interfaces;
@@ -15,7 +16,7 @@ use crate::support::execd::{Execd, children};
 
 /// The number of gathers after which all one-time allocations are done.
 const SETTLED: usize = 100;
-/// The least number of gathers.
+/// The minimum number of gathers.
 const LEAST: usize = 2 * SETTLED;
 
 /// A run of gathers with one process.
@@ -27,7 +28,7 @@ struct Soak {
     gathers: usize,
     /// The timestamp of the last gather.
     time: u64,
-    /// Resident memory after [`SETTLED`] gathers and the most since, in KiB, and the number of descriptors.
+    /// Resident memory after [`SETTLED`] gathers and its maximum since then, in KiB, and the number of descriptors.
     steady: Option<(u64, u64, usize)>,
 }
 
@@ -62,8 +63,8 @@ impl Soak {
         self.steady = Some((settled, most, before));
     }
 
-    /// The lines of a gather, without their timestamp, up to the one that starts with `end`. Each section has one timestamp,
-    /// and no section that of another gather.
+    /// The lines of a gather, without their timestamp, up to the one that starts with `end`. All lines of a section
+    /// must have the same timestamp, later than those of the gather before.
     fn gather(&mut self, end: &str) -> Vec<String> {
         self.plugin.send(b"\n");
         let (mut lines, mut times) = (Vec::new(), BTreeMap::new());
@@ -98,7 +99,7 @@ impl Soak {
     }
 }
 
-/// The whole number of a field, if the line has it.
+/// The value of an integer field, if the line has it.
 fn known(line: &str, field: &str) -> Option<u64> {
     let fields = line.split_once(' ').expect("fields").1;
     let value = fields.split(',').find_map(|other| other.strip_prefix(field)?.strip_prefix('='))?;

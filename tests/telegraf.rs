@@ -166,11 +166,11 @@ fn metrics_equal_those_of_telegrafs_own_inputs() {
     telegraf.stop(&[]);
 }
 
-/// Further fields and tags, and the plugin's own metric: what arrives is what the plugin writes.
+/// Extra fields and tags, and `internal_net`: Telegraf receives exactly what the plugin writes.
 #[test]
 fn extra_fields_and_tags_of_interfaces_arrive() {
     let Some(telegraf) = telegraf_in_own_network() else { return };
-    // Without packets of IPv6 the counters stand still.
+    // Without IPv6 packets the counters do not change.
     fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").expect("root of the namespace");
     let mut links = Links::open();
     for (index, alias) in [(100, &b"rack 7, port=3 \"left\""[..]), (200, &[b'x'; 255]), (300, b"\xe9\\t")] {
@@ -185,7 +185,7 @@ fn extra_fields_and_tags_of_interfaces_arrive() {
     let dir = dir();
     let config = write(dir.path(), "once.conf", ours);
     let telegraf = Telegraf::start(&telegraf, dir, ours, "  signal = \"STDIN\"\n", "");
-    // The state of an interface that was set up follows within a second.
+    // The operational state changes up to a second after the interface was set up.
     telegraf.wait_for(3, "internal_net");
     let once = plugin().args(["--config", &config, "--once"]).output().expect("the plugin runs");
     let once = String::from_utf8(once.stdout).expect("line protocol is UTF-8");
@@ -268,7 +268,7 @@ fn a_reload_replaces_the_process() {
     assert!(complaints(&log).is_empty(), "{:#?}", complaints(&log));
 }
 
-/// What moves over a connection is what the totals of its group grow by, at both ends.
+/// The totals of a group grow by the bytes that its connections move, in both directions.
 #[test]
 fn totals_of_groups_grow_by_the_transferred_bytes() {
     const BYTES: usize = 100_000;
@@ -293,7 +293,11 @@ fn totals_of_groups_grow_by_the_transferred_bytes() {
         fields.map(value).collect()
     };
     wait_until("two gathers arrive", || totals("inbound", "bytes_received").len() >= 2);
-    assert_eq!(totals("inbound", "bytes_received").last(), Some(&0), "what moved before is not counted");
+    assert_eq!(
+        totals("inbound", "bytes_received").last(),
+        Some(&0),
+        "bytes before the first gather are not counted"
+    );
     client.write_all(&vec![7; BYTES]).expect("the server's queue has room, or it reads");
     server.read_exact(&mut vec![0; BYTES]).expect("all of it arrives");
     let moved = [("inbound", "bytes_received"), ("outbound", "bytes_acked")];
@@ -310,7 +314,7 @@ fn totals_of_groups_grow_by_the_transferred_bytes() {
     assert!(complaints(&log).is_empty(), "{:#?}", complaints(&log));
 }
 
-/// Metrics in an order of their own.
+/// Sorts the metrics and their fields.
 fn sorted(mut metrics: Vec<influx::Metric>) -> Vec<influx::Metric> {
     for metric in &mut metrics {
         metric.fields.sort_by(|one, other| one.0.cmp(&other.0));
@@ -319,9 +323,9 @@ fn sorted(mut metrics: Vec<influx::Metric>) -> Vec<influx::Metric> {
     metrics
 }
 
-/// Counters up to 2^64 - 1, as signed and as unsigned integers: what Telegraf has then.
+/// Counters up to 2^64 - 1 arrive in Telegraf as signed and as unsigned integers.
 #[test]
-fn both_ways_of_writing_unsigned_numbers_arrive() {
+fn unsigned_counters_arrive_as_signed_and_unsigned_integers() {
     let Some(telegraf) = telegraf_in_own_network() else { return };
     let host = fixture("net-big-counters");
     let dir = dir();
@@ -370,9 +374,9 @@ fn both_ways_of_writing_unsigned_numbers_arrive() {
     }
 }
 
-/// The cases of line-protocol-corpus, each with unsigned numbers too, in both ways of writing them.
+/// The cases of line-protocol-corpus, with additional unsigned fields, written as signed and as unsigned integers.
 #[test]
-fn the_corpus_arrives_in_both_ways() {
+fn the_corpus_arrives_with_signed_and_unsigned_integers() {
     let Some(telegraf) = telegraf_in_own_network() else { return };
     let numbers = [0, 1, (1 << 63) - 1, 1 << 63, u64::MAX];
     let cases = corpus::cases();

@@ -1,7 +1,7 @@
 //! How long the plugin takes to end, and how well deadlines are kept.
 //!
-//! `cargo test --test integration times:: -- --ignored` takes each time a hundred times and writes `tests/results/times.md`.
-//! The other tests take it a few times, and fail at ten times what is promised.
+//! `cargo test --test integration times:: -- --ignored` takes each time a hundred times and writes
+//! `tests/results/times.md`. The other tests take each time a few times, and fail at ten times the limit.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,7 +20,7 @@ const TRIGGERS: [Signal; 3] = [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGHUP]
 /// The timeout of the sections whose deadline is measured.
 const TIMEOUT: Duration = Duration::from_millis(200);
 
-/// What is measured. How late a deadline may be is promised nowhere; 100 ms is taken for it.
+/// A measured time. The limits are those of the documentation. For late deadlines it has none, so 100 ms is used.
 struct Time {
     name: &'static str,
     promise: Duration,
@@ -41,7 +41,7 @@ const TIMES: [Time; 6] = [
         take: parent_killed,
     },
     Time {
-        name: "a hung ss: metrics of the next input, behind the deadline",
+        name: "a hung ss: metrics of the next input, after the deadline",
         promise: Duration::from_millis(100),
         take: ss_deadline,
     },
@@ -94,7 +94,7 @@ fn parent_killed() -> Duration {
     let mut plugin = command(dir.path(), NET);
     plugin.stdin(holder.stdout.take().expect("stdout is a pipe"));
     let plugin = Execd::spawn(plugin);
-    wait_until("its handlers stand", || catches_triggers(plugin.pid()));
+    wait_until("its handlers are installed", || catches_triggers(plugin.pid()));
     let begin = Instant::now();
     holder.kill().expect("cat can be killed");
     let took = end_of(plugin.child, begin);
@@ -104,21 +104,21 @@ fn parent_killed() -> Duration {
 
 fn ss_deadline() -> Duration {
     let timeout = format!("{}ms", TIMEOUT.as_millis());
-    behind_the_deadline("ss", &SOCKETS.replace("60s", &timeout))
+    after_the_deadline("ss", &SOCKETS.replace("60s", &timeout))
 }
 
 fn netstat_deadline() -> Duration {
     let timeout = format!("{}ms", TIMEOUT.as_millis());
     let netstat = SOCKETS.replace("\"ss\"", "\"netstat\"\n  netstat_platform = \"freebsd\"");
-    behind_the_deadline("netstat", &netstat.replace("60s", &timeout))
+    after_the_deadline("netstat", &netstat.replace("60s", &timeout))
 }
 
-/// How long after its deadline the gather goes on.
-fn behind_the_deadline(program: &str, section: &str) -> Duration {
+/// How long after the deadline of `section` the gather continues.
+fn after_the_deadline(program: &str, section: &str) -> Duration {
     let dir = dir();
     fake(dir.path(), program, "exec /bin/sleep 1000");
     let mut plugin = Execd::start(dir.path(), &format!("{section}{NET}"));
-    wait_until("its handlers stand", || catches_triggers(plugin.pid()));
+    wait_until("its handlers are installed", || catches_triggers(plugin.pid()));
     let begin = Instant::now();
     plugin.gather();
     let took = begin.elapsed();
@@ -127,16 +127,16 @@ fn behind_the_deadline(program: &str, section: &str) -> Duration {
 }
 
 #[test]
-fn no_time_is_ten_times_what_is_promised() {
+fn no_time_exceeds_ten_times_its_limit() {
     for Time { name, promise, take } in TIMES {
         for _ in 0..FEW {
             let took = take();
-            assert!(took < promise * 10, "{name}: {took:?}, and {promise:?} are promised");
+            assert!(took < promise * 10, "{name}: {took:?}, the limit is {promise:?}");
         }
     }
 }
 
-/// Whether the process has handlers for all signals that trigger a gather, and has begun.
+/// Whether the process has handlers for all signals that trigger a gather.
 fn catches_triggers(pid: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("SigCgt");
@@ -144,7 +144,7 @@ fn catches_triggers(pid: i32) -> bool {
     TRIGGERS.iter().all(|signal| caught & (1 << (*signal as i32 - 1)) != 0)
 }
 
-/// Starts the plugin, waits until its handlers stand, and sends the signal at once.
+/// Starts the plugin, waits until its handlers are installed, and sends the signal at once.
 fn signalled_at_once(dir: &Path, signal: Signal) -> Execd {
     let plugin = Execd::start(dir, NET);
     let begin = Instant::now();
@@ -155,9 +155,9 @@ fn signalled_at_once(dir: &Path, signal: Signal) -> Execd {
     plugin
 }
 
-/// From its handlers on, every signal that triggers a gather does so, and SIGTERM ends it normally.
+/// Once the handlers are installed, no trigger signal is lost, and SIGTERM ends the plugin normally.
 #[test]
-fn no_signal_is_lost_once_the_handlers_stand() {
+fn no_signal_is_lost_once_the_handlers_are_installed() {
     let dir = dir();
     for n in 0..200 {
         let plugin = signalled_at_once(dir.path(), TRIGGERS[n % 3]);
@@ -172,7 +172,7 @@ fn no_signal_is_lost_once_the_handlers_stand() {
     }
 }
 
-/// How many of a hundred processes survive a signal that comes so long after the start.
+/// How many of a hundred processes survive a signal that is sent this long after the start.
 fn survivors(after: Duration) -> usize {
     let dir = dir();
     let survived = |n: usize| {
@@ -211,7 +211,7 @@ fn measure() {
         "# Times\n\nWritten by `cargo test --test integration times::measure -- --ignored`: {TRIES} tries each, of a {build} build, on \
          {processors} processors with a load of {before} at the start and {} at the end.\n\n{table}\n\
          Signals that trigger a gather, sent before it is known whether the process has handlers for them. The time \
-         begins when the process is made; until its handlers stand, a signal ends it.\n\n{signals}",
+         begins when the process is made; until its handlers are installed, a signal ends it.\n\n{signals}",
         load().expect("a number")
     );
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/results");

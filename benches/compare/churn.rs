@@ -1,4 +1,4 @@
-//! What sockets cost that are gone by the next gather, and the memory of those that are known.
+//! The cost of sockets that are closed between two gathers, and the memory per known socket.
 
 use std::env;
 use std::process::Command;
@@ -11,23 +11,23 @@ use crate::measure::{Session, cpu_of};
 use crate::options::Options;
 use crate::setup::ended;
 
-/// How long the kernel takes at most to report the last end.
+/// How long to wait for the kernel to report the last closed sockets.
 const SETTLED: Duration = Duration::from_millis(500);
 
-/// Connections that open, move 100 bytes and close, between two gathers.
+/// Results for connections that open, move 100 bytes and close between two gathers.
 #[derive(Clone, Copy, Debug)]
 pub struct Churn {
-    /// Sockets that ended, two per connection.
+    /// Closed sockets, two per connection.
     pub closed: f64,
-    /// Connections per second. A busy machine makes fewer than were asked for.
+    /// Connections per second. A busy machine opens fewer than requested.
     pub per_second: f64,
-    /// CPU of the plugin per socket that ended, in microseconds: the thread that collects them, and the gather.
+    /// CPU of the plugin per closed socket, in microseconds: the thread that collects them, and the gather.
     pub ours: f64,
     /// CPU of a process that receives and discards the same events, in microseconds per event.
     pub bare: f64,
     /// CPU of the thread alone, as the plugin reports it, in microseconds per socket.
     pub thread: f64,
-    /// Sockets that the plugin reports as lost, or does not report.
+    /// Closed sockets that the plugin reports as lost, or does not report at all.
     pub lost: f64,
 }
 
@@ -89,7 +89,7 @@ fn number(line: &str, name: &str) -> Result<f64> {
     Ok(value.trim_end_matches('i').parse()?)
 }
 
-/// Makes so many connections in a process of its own. Returns how many seconds it took.
+/// Opens and closes connections in another process. Returns the duration in seconds.
 fn churn(per_second: u32, connections: u32) -> Result<f64> {
     let mut command = Command::new(env::current_exe()?);
     let output = command.args(["churn", &per_second.to_string(), &connections.to_string()]).output()?;
@@ -97,8 +97,8 @@ fn churn(per_second: u32, connections: u32) -> Result<f64> {
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }
 
-/// The memory in MB of a plugin that knows all TCP sockets there are, and has heard of one that ended. It keeps what a gather
-/// needs, so this is the most that it takes.
+/// The memory in MB of a plugin that knows all open TCP sockets, and has received an event. It keeps its buffers
+/// after a gather, so this is also its peak.
 pub fn memory(contenders: &Contenders, contender: Contender, stage: &Stage) -> Result<f64> {
     let mut session = Session::start(&mut contenders.plugin(contender, stage)?)?;
     for _ in 0..3 {

@@ -16,9 +16,9 @@ pub const OURS: &str = env!("CARGO_BIN_EXE_telegraf-execd-network");
 pub enum Contender {
     /// `ss -in --tcp` with discarded output: the minimum cost of the source `ss`.
     Ss,
-    /// The kernel's dump, discarded: the minimum cost of the source `netlink`.
+    /// The kernel's dump with discarded output: the minimum cost of the source `netlink`.
     KernelDump,
-    /// The same without `tcp_info`: the least that groups without totals can cost.
+    /// The same without `tcp_info`: the minimum cost of groups without totals.
     ShortDump,
     /// Telegraf's `inputs.socketstat` in Telegraf's Go shim.
     PeerSockets,
@@ -26,21 +26,21 @@ pub enum Contender {
     OursSs,
     /// This plugin with the source `netlink`.
     OursNetlink,
-    /// Ours, from the kernel: a line per direction and service.
+    /// Source `netlink`, a group per direction and service.
     OursServices,
-    /// The same, without the sockets that end between two gathers.
+    /// The same, without sockets that are closed between two gathers.
     OursSampled,
-    /// [`OursNetlink`] as a static binary of a release.
+    /// [`OursNetlink`] with the static binary of a release.
     StaticNetlink,
-    /// [`OursServices`] as a static binary of a release.
+    /// [`OursServices`] with the static binary of a release.
     StaticServices,
-    /// Ours, from the kernel: a line per owner and direction.
+    /// Source `netlink`, a group per owner and direction.
     OursOwners,
-    /// Ours, from the kernel: a line per direction.
+    /// Source `netlink`, a group per direction.
     OursDirections,
-    /// Ours, from the kernel: a line per state.
+    /// Source `netlink`, a group per state.
     OursStates,
-    /// Ours, from the kernel: a line per network at the other end. Its size is the number of lines.
+    /// Source `netlink`, a group per remote network. Its size is the number of groups.
     OursNetworks,
     /// Telegraf's `inputs.net` in Telegraf's Go shim.
     PeerNet(Mode),
@@ -53,7 +53,7 @@ use Contender::{
     OursSs, OursStates, PeerNet, PeerSockets, ShortDump, Ss, StaticNetlink, StaticServices,
 };
 
-/// Those who list TCP sockets.
+/// Contenders that list TCP sockets.
 pub const SOCKETS: [Contender; 12] = [
     Ss,
     KernelDump,
@@ -68,9 +68,9 @@ pub const SOCKETS: [Contender; 12] = [
     OursOwners,
     OursStates,
 ];
-/// Those who group them by something of which there may be more and more.
+/// Contenders that are measured with different numbers of groups.
 pub const GROUPS: [Contender; 1] = [OursNetworks];
-/// Those who list interfaces.
+/// Contenders that list interfaces.
 pub const INTERFACES: [Contender; 8] = [
     PeerNet(Mode::Busy),
     OursNet(Mode::Busy),
@@ -126,7 +126,7 @@ impl Contender {
         }
     }
 
-    /// Its configuration among so many sockets, where it is a plugin.
+    /// The configuration of the contender. Empty if it is not a plugin.
     fn configuration(self, stage: &Stage) -> String {
         let own = match self {
             Ss | KernelDump | ShortDump => return String::new(),
@@ -153,15 +153,14 @@ impl Contender {
         format!("[[inputs.socketstat]]\nprotocols = [\"tcp\"]\ntimeout = \"60s\"\n{own}")
     }
 
-    /// How many lines a gather of it has.
+    /// The number of lines per gather.
     pub const fn lines(self, stage: &Stage) -> usize {
         match self {
             Ss | KernelDump | ShortDump => 1,
             PeerSockets | OursSs | OursNetlink | StaticNetlink | PeerNet(_) => stage.size,
-            // And the line with the protocol statistics, which Telegraf has dropped; or the one that says how the gather
-            // went.
+            // One more line: the protocol statistics, which Telegraf no longer has, or `internal_socketstat`.
             OursNet(_) | OursNetworks => stage.size + 1,
-            // Both ends of each service's connections, and that line.
+            // Both directions of each service, and `internal_socketstat`.
             OursServices | StaticServices | OursSampled => 2 * stage.services + 1,
             OursOwners | OursDirections => 3,
             OursStates => 2,
@@ -169,18 +168,18 @@ impl Contender {
     }
 }
 
-/// What there is to list.
+/// What a contender has to list.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stage {
-    /// Sockets, interfaces, or groups of sockets: what the cost is looked at by.
+    /// The number of sockets, interfaces, or groups: the size that is varied.
     pub size: usize,
     /// TCP sockets.
     pub sockets: usize,
-    /// The services that these are connected to, or come from.
+    /// The number of services that these are connected to.
     pub services: usize,
 }
 
-/// The contenders that are there, with their configurations in a directory.
+/// The available contenders, with their configurations in a directory.
 pub struct Contenders {
     directory: tempfile::TempDir,
     peer: Option<PathBuf>,
@@ -188,7 +187,7 @@ pub struct Contenders {
 }
 
 impl Contenders {
-    /// Makes the directory.
+    /// Creates the directory and finds the available contenders.
     pub fn new() -> Result<Self> {
         Ok(Self {
             directory: tempfile::tempdir()?,
@@ -206,7 +205,7 @@ impl Contenders {
         }
     }
 
-    /// Writes its configuration, and returns the path of it.
+    /// Writes the configuration of a contender. Returns its path.
     pub fn configuration(&self, contender: Contender, stage: &Stage) -> Result<PathBuf> {
         let path = self.directory.path().join(format!("{contender:?}-{}.conf", stage.size));
         std::fs::write(&path, contender.configuration(stage))?;
@@ -225,13 +224,13 @@ impl Contenders {
         Ok(command)
     }
 
-    /// One round of those of `who` that are there.
+    /// Runs one round of the contenders in `who` that are available.
     pub fn round(&self, who: &[Contender], mode: Mode, stage: &Stage) -> Result<Vec<(Contender, Sample)>> {
         let mut present = Vec::new();
         for &contender in who.iter().filter(|contender| self.has(**contender)) {
             present.push((contender, self.turns(contender, stage)?));
         }
-        // Long enough to measure where one gather is short.
+        // More turns if a gather is short, so that the total can be measured.
         let busy = u32::try_from((50_000 / stage.size.max(stage.sockets).max(1)).clamp(4, 50))?;
         let turns = mode.turns(busy);
         for number in 0..turns {

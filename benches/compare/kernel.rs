@@ -1,5 +1,5 @@
-//! The minimum cost of listing TCP sockets with their counters, and of hearing of their ends: receives and discards the kernel's
-//! messages.
+//! The minimum cost of listing TCP sockets with their counters, and of events about closed ones: receives and
+//! discards the kernel's messages.
 
 use std::io::{Read as _, stdin};
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -56,12 +56,13 @@ fn is_last(datagram: &[u8]) -> bool {
 
 /// `1 << (SKNLGRP_INET_TCP_DESTROY - 1) | 1 << (SKNLGRP_INET6_TCP_DESTROY - 1)`.
 const DESTROYED: u32 = 1 << 0 | 1 << 2;
-/// As large a queue as the plugin asks for.
+/// The size of the queue that the plugin requests.
 const QUEUE: usize = 32 * 1024 * 1024;
-/// The pause between two batches in milliseconds: the plugin's, where the queue is large.
+/// The pause between two batches in milliseconds, the same as in the plugin if the queue is large.
 const PAUSE: u8 = 20;
 
-/// Receives the ends of TCP sockets in batches, and at each newline on stdin writes how many there were. A loss is an error.
+/// Receives events about closed TCP sockets in batches. Writes the number of events at each newline on stdin. A loss
+/// is an error.
 pub fn receive() -> Result<()> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkSockDiag)?;

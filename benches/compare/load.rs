@@ -19,7 +19,7 @@ const FIRST_CLIENT: Ipv4Addr = Ipv4Addr::new(127, 16, 0, 0);
 /// The client of the first connection that is closed at once.
 const FIRST_CHURNED: Ipv4Addr = Ipv4Addr::new(127, 32, 0, 0);
 
-/// Sockets a process: below the usual limit on descriptors.
+/// Sockets per process, below the usual limit on descriptors.
 const PER_PROCESS: usize = 4_000;
 
 /// Connected TCP sockets, held by other processes until this is dropped.
@@ -51,7 +51,7 @@ impl Sockets {
         Ok(())
     }
 
-    /// How many services they are connected to.
+    /// The number of services that they are connected to.
     pub const fn services(&self) -> usize {
         self.holders.len()
     }
@@ -69,17 +69,18 @@ impl Drop for Sockets {
     }
 }
 
-/// How many networks of so many bits the other ends of so many sockets are in: the clients', and that of the servers.
+/// The number of networks with this prefix length in which the remote addresses are: those of the clients, and that
+/// of the servers.
 pub fn networks(sockets: usize, prefix: u32) -> usize {
     (sockets / 2).div_ceil(1 << (32 - prefix)) + 1
 }
 
-/// The longest prefix with at most so many networks.
+/// The longest prefix with at most `most` networks.
 pub fn prefix(sockets: usize, most: usize) -> u32 {
     (16..=32).rev().find(|prefix| networks(sockets, *prefix) <= most).unwrap_or(16)
 }
 
-/// Holds `count` sockets, two a connection, until stdin ends. `first` connections are there already.
+/// Holds `count` sockets, two per connection, until stdin ends. `first` connections already exist.
 pub fn hold(count: usize, first: usize) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
@@ -97,7 +98,7 @@ pub fn hold(count: usize, first: usize) -> Result<()> {
     Ok(())
 }
 
-/// Opens so many connections, moves 100 bytes in each and closes both ends. Prints how many seconds that took.
+/// Opens connections, moves 100 bytes in each and closes both ends. Prints the duration in seconds.
 pub fn churn(per_second: u32, connections: u32) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
@@ -105,11 +106,11 @@ pub fn churn(per_second: u32, connections: u32) -> Result<()> {
     for number in 0..connections {
         let due = Duration::from_secs(1) * number / per_second;
         let early = due.saturating_sub(start.elapsed());
-        // In bursts, since a sleep takes longer than a connection.
+        // Connections are opened in bursts, since a sleep takes longer than a connection.
         if early > Duration::from_millis(1) {
             sleep(early);
         }
-        // An address of its own, so that the ports last while the connections are in TIME-WAIT.
+        // Each connection has its own client address, so that connections in TIME-WAIT do not use up the ports.
         let mut client = client(u32::from(FIRST_CHURNED) + number, port)?;
         let (mut server, _) = listener.accept()?;
         exchange(&mut client, &mut server)?;
@@ -118,7 +119,7 @@ pub fn churn(per_second: u32, connections: u32) -> Result<()> {
     Ok(())
 }
 
-/// A client of that address, connected to a port of the loopback.
+/// A client with this address, connected to a port on the loopback.
 fn client(address: u32, port: u16) -> Result<TcpStream> {
     let client = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     bind(client.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(address.into(), 0)))?;

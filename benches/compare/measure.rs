@@ -219,7 +219,7 @@ impl Session {
         }
     }
 
-    /// Some more of its output.
+    /// Reads more of the output.
     fn more(&mut self) -> Result<&[u8]> {
         let mut waited = [PollFd::new(self.stdout.as_fd(), PollFlags::POLLIN)];
         if poll(&mut waited, PollTimeout::try_from(PATIENCE)?)? == 0 {
@@ -231,12 +231,12 @@ impl Session {
         }
     }
 
-    /// A value from `/proc/PID/status` in MB. The kernel rounds them by some hundred kB.
+    /// A value from `/proc/PID/status` in MB. The kernel's values are inexact by some hundred kB.
     fn megabytes(&self, name: &str) -> Result<f64> {
         self.memory("status", name)
     }
 
-    /// The memory that is not of a file, exactly, in MB.
+    /// The exact anonymous memory in MB.
     pub fn anonymous(&self) -> Result<f64> {
         self.memory("smaps_rollup", "Anonymous")
     }

@@ -1,4 +1,4 @@
-//! How the gathers of interfaces follow each other.
+//! What happens between gathers of interfaces.
 
 use std::thread;
 use std::time::Duration;
@@ -10,19 +10,19 @@ use crate::{Result, load};
 pub enum Mode {
     /// The gather of another contender.
     Busy,
-    /// A second, after which much is no longer in a cache.
+    /// A pause of one second, after which the caches are cold.
     Paused,
-    /// A second, and a change of one interface.
+    /// A pause of one second, and a change of one interface.
     Changed,
     /// The start of the process.
     Fresh,
 }
 
 impl Mode {
-    /// Each of them.
+    /// All modes.
     pub const ALL: [Self; 4] = [Self::Busy, Self::Paused, Self::Changed, Self::Fresh];
 
-    /// Does it. Each time another of the `size` interfaces changes.
+    /// Prepares the next gather. With [`Mode::Changed`], each turn changes a different one of the `size` interfaces.
     pub fn prepare(self, turn: u32, size: usize) -> Result<()> {
         if matches!(self, Self::Paused | Self::Changed) {
             thread::sleep(Duration::from_secs(1));
@@ -33,7 +33,7 @@ impl Mode {
         Ok(())
     }
 
-    /// How often each contender gathers in a round, where `busy` are often enough one after the other.
+    /// The number of gathers of each contender in a round, where `busy` is that of [`Mode::Busy`].
     pub const fn turns(self, busy: u32) -> u32 {
         match self {
             Self::Busy => busy,

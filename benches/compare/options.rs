@@ -8,16 +8,16 @@ use crate::Result;
 pub enum Role {
     /// Measure.
     Measure(Options),
-    /// Hold so many connected TCP sockets until stdin ends.
+    /// Hold connected TCP sockets until stdin ends.
     Hold {
         /// How many.
         sockets: usize,
-        /// How many connections others hold already.
+        /// The number of connections that other processes already hold.
         first: usize,
     },
     /// Dump the kernel's table of TCP sockets at each newline on stdin.
     Dump {
-        /// With what TCP knows of each.
+        /// Whether to request `tcp_info`.
         tcp_info: bool,
     },
     /// Open connections, move 100 bytes and close them.
@@ -27,7 +27,7 @@ pub enum Role {
         /// How many.
         connections: u32,
     },
-    /// Receive and discard what the kernel reports of closed TCP sockets.
+    /// Receive and discard the kernel's events about closed TCP sockets.
     Receive,
 }
 
@@ -43,13 +43,13 @@ pub struct Options {
     pub groups: Vec<usize>,
     /// How many TCP sockets are grouped.
     pub grouped_sockets: usize,
-    /// Sockets for the whole Telegraf; 0: not measured.
+    /// The number of sockets when the whole Telegraf is measured; 0: not measured.
     pub telegraf_sockets: usize,
-    /// Connections per second that open and close; 0: not measured.
+    /// Connections per second that are opened and closed; 0: not measured.
     pub churn: u32,
-    /// For how many seconds.
+    /// For how many seconds connections are opened and closed.
     pub churn_seconds: u32,
-    /// Whether this is a quick run, with results that mean little.
+    /// Whether this is a quick run, with imprecise results.
     pub quick: bool,
     /// Whether to write the report into the repository.
     pub save: bool,

@@ -31,8 +31,8 @@ pub fn svg(results: &Results) -> String {
     svg + "</svg>\n"
 }
 
-/// Of the interfaces only gathers in succession, of groups only one contender, and no static binary: the others would
-/// lie on the same lines.
+/// Leaves out contenders whose lines would cover each other: other modes of interfaces, other groups, and static
+/// binaries.
 const fn is_plotted(who: Contender) -> bool {
     use Contender::{OursNet, OursSampled, PeerNet, StaticNetlink, StaticServices};
     match who {

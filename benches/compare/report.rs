@@ -72,7 +72,7 @@ fn costs(of: &str, who: &[Contender], results: &Results) -> String {
     text
 }
 
-/// What sockets cost that are closed between two gathers.
+/// The cost of sockets that are closed between two gathers.
 fn churn(results: &Results) -> String {
     if results.churn.is_empty() {
         return String::new();
@@ -92,7 +92,7 @@ fn churn(results: &Results) -> String {
     text
 }
 
-/// What a gather costs in the whole Telegraf.
+/// The cost of a gather in the whole Telegraf.
 fn telegraf(results: &Results) -> String {
     let mut rows = Vec::new();
     if let Some(telegraf) = &results.telegraf {

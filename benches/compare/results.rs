@@ -23,11 +23,11 @@ pub struct Results {
     pub grouped_sockets: usize,
     /// Sockets that are closed between two gathers, one measurement per round.
     pub churn: Vec<Churn>,
-    /// The memory in MB of a plugin that knows so many sockets.
+    /// The memory in MB of a plugin that knows this number of sockets.
     pub known: BTreeMap<(Contender, usize), f64>,
-    /// Telegraf with each of the inputs in turn.
+    /// The whole Telegraf with each input of sockets in turn.
     pub telegraf: Option<EndToEnd>,
-    /// Telegraf with each of the inputs of interfaces.
+    /// The whole Telegraf with each input of interfaces in turn.
     pub telegraf_net: Option<NetEndToEnd>,
     /// The size of the binary in MB.
     pub binary: f64,
@@ -57,7 +57,7 @@ impl Results {
         Spread::of(self.samples.get(&(contender, size))?.iter().filter_map(number))
     }
 
-    /// Bytes per socket that a plugin knows: what the largest number of them takes more than the one below it.
+    /// Bytes per socket that a plugin knows, from the difference of the two largest numbers of sockets.
     #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
     pub fn per_known(&self, contender: Contender) -> Option<f64> {
         let mut known = self.known.iter().rev().filter(|((of, _), _)| *of == contender);

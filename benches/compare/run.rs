@@ -46,7 +46,7 @@ fn starts(contenders: &Contenders, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// Before there are other sockets.
+/// Runs before there are other sockets.
 fn churn(options: &Options, contenders: &Contenders, results: &mut Results) -> Result<()> {
     for round in 1..=options.rounds.min(CHURNS) {
         if options.churn > 0 {
@@ -84,7 +84,7 @@ fn sockets(options: &Options, contenders: &Contenders, results: &mut Results) ->
     Ok(())
 }
 
-/// More and more groups of the same sockets.
+/// Increasing numbers of groups of the same sockets.
 fn groups(options: &Options, contenders: &Contenders, stage: &Stage, results: &mut Results) -> Result<()> {
     for &most in &options.groups {
         let prefix = load::prefix(stage.sockets, most + 1);

@@ -20,7 +20,7 @@ const INTERVAL: u32 = 3;
 /// The number of gathers per run.
 const GATHERS: u32 = 8;
 
-/// CPU of Telegraf and all its children a gather, in milliseconds, one a round.
+/// CPU of Telegraf and all its children per gather, in milliseconds, one per round.
 #[derive(Default)]
 pub struct EndToEnd {
     /// The number of sockets.
@@ -48,7 +48,7 @@ pub struct NetEndToEnd {
     pub ours: Vec<f64>,
 }
 
-/// Measures each in turn; `None` where there is no Telegraf.
+/// Measures each input in turn. `None` without Telegraf.
 pub fn measure(contenders: &Contenders, stage: &Stage, rounds: usize) -> Result<Option<EndToEnd>> {
     let Some(telegraf) = setup::telegraf() else {
         eprintln!("Telegraf not found; skipping its measurement.");
@@ -72,7 +72,7 @@ pub fn measure(contenders: &Contenders, stage: &Stage, rounds: usize) -> Result<
     Ok(Some(result))
 }
 
-/// As [`measure`], of interfaces.
+/// Like [`measure`], for interfaces.
 pub fn measure_net(contenders: &Contenders, stage: &Stage, rounds: usize) -> Result<Option<NetEndToEnd>> {
     let Some(telegraf) = setup::telegraf() else { return Ok(None) };
     let ours = Contender::OursNet(Mode::Paused);
@@ -86,7 +86,7 @@ pub fn measure_net(contenders: &Contenders, stage: &Stage, rounds: usize) -> Res
     Ok(Some(result))
 }
 
-/// The section that runs a contender of ours.
+/// The `inputs.execd` section that runs this plugin as a contender.
 fn execd(contenders: &Contenders, contender: Contender, stage: &Stage) -> Result<String> {
     let config = contenders.configuration(contender, stage)?;
     Ok(format!(
@@ -95,7 +95,7 @@ fn execd(contenders: &Contenders, contender: Contender, stage: &Stage) -> Result
     ))
 }
 
-/// What Telegraf itself costs in a run: with an input that has a long interval.
+/// The CPU time of Telegraf itself in a run, measured with an input that has a long interval.
 fn alone(telegraf: &Path) -> Result<f64> {
     Ok(run(telegraf, "[[inputs.net]]\n  interval = \"1h\"\n")?.1)
 }

@@ -1,4 +1,4 @@
-// The contender for the benchmarks: Telegraf's own inputs.net and inputs.socketstat as an external plugin, behind
+// A contender of the benchmarks: Telegraf's own inputs.net and inputs.socketstat as an external plugin with
 // Telegraf's own shim. It gathers at each newline on stdin.
 package main
 

@@ -1,4 +1,4 @@
-// Reads dashboards with Grafana's own library: every field must be known and of its type.
+// Parses dashboards with Grafana's own library, which checks the names and types of all fields.
 package main
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
-// check returns what is wrong with a dashboard. The library returns an empty list of errors as an error.
+// check returns the errors of a dashboard. The library returns an empty list of errors as an error.
 func check(path string) string {
 	text, err := os.ReadFile(path)
 	if err != nil {

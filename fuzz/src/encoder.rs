@@ -20,8 +20,8 @@ fn text(rest: &mut &[u8]) -> String {
     String::from_utf8_lossy(bytes(rest)).into_owned()
 }
 
-/// The first byte is the number of tags of the metric, tags of the section, and fields. Names, keys and values follow, each
-/// after its length.
+/// The first byte holds the numbers of tags of the metric, tags of the section, and fields. Names, keys and values
+/// follow, each after its length.
 pub fn line_protocol(mut data: &[u8]) {
     let data = &mut data;
     let Some((&counts, rest)) = data.split_first() else { return };

@@ -1,4 +1,4 @@
-//! Checks of whole gathers: a configuration, and what the host's files and the kernel say.
+//! Checks of whole gathers with a configuration, files of a host, and the kernel's answers.
 
 use super::host::FakeHost;
 use super::influx::{Metric, Value};
@@ -8,8 +8,8 @@ thread_local! {
     static HOST: FakeHost = FakeHost::default();
 }
 
-/// The files of a whole gather, in the order in which an input holds them, behind the configuration; what follows them is
-/// the kernel's answer to each request. NUL separates all of them.
+/// The files of a host. An input of [`gather`] consists of the configuration, the content of these files in this
+/// order, and the kernel's answer to each request, separated by NUL.
 pub const FILES: &[&str] = &[
     "proc/net/dev",
     "proc/net/snmp",
@@ -24,7 +24,7 @@ pub const FILES: &[&str] = &[
     "sys/class/net/eth0/operstate",
 ];
 
-/// A configuration and all that it gathers. With an answer of the kernel, the network is that of this process.
+/// Gathers once with a configuration. If there is an answer of the kernel, the plugin may use netlink.
 pub fn gather(data: &[u8]) {
     let mut parts = data.splitn(FILES.len() + 2, |byte| *byte == 0);
     let Ok(config) = std::str::from_utf8(parts.next().unwrap_or_default()) else { return };
@@ -36,12 +36,12 @@ pub fn gather(data: &[u8]) {
         if !answers.is_empty() {
             host.is_own_network();
         }
-        // What the reader of line protocol takes is right in form. That both ways of writing numbers agree is checked, too.
+        // `FakeHost::gather` checks the output. An invalid configuration is fine.
         let (Ok(_) | Err(_)) = host.gather(config, answers);
     });
 }
 
-/// The files of an interface, with the field or tag that each becomes.
+/// The files of an interface, and the field or tag from each.
 const ATTRIBUTES: &[(&str, Attribute)] = &[
     ("flags", Attribute::Flags),
     ("speed", Attribute::Speed),
@@ -68,7 +68,7 @@ enum Attribute {
     Number(&'static str),
     Text(&'static str),
     Tag(&'static str),
-    /// Makes the kind.
+    /// Determines the kind.
     Other,
 }
 
@@ -76,7 +76,7 @@ const DEV: &[u8] = b"Inter-|   Receive                                          
     face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n  \
     eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n";
 
-/// The values of sysfs, with NUL between them.
+/// Files of sysfs, separated by NUL.
 pub fn sysfs(data: &[u8]) {
     HOST.with(|host| {
         host.write("proc/net/dev", DEV);
@@ -90,7 +90,7 @@ pub fn sysfs(data: &[u8]) {
         let all = host.gather(&format!("{section}{extra}"), b"").expect("the configuration is good").metrics;
         let [metric] = all.as_slice() else { panic!("one interface: {all:?}") };
         for ((_, attribute), value) in ATTRIBUTES.iter().zip(&values) {
-            // More is not read.
+            // The plugin reads no more.
             let value = value.get(..512).unwrap_or(value);
             check_attribute(*attribute, value, metric);
         }
@@ -127,7 +127,8 @@ fn check_attribute(attribute: Attribute, value: &[u8], metric: &Metric) {
     }
 }
 
-/// Whether these flags are of an interface that is up and no loopback. Where they are not known, it counts as one.
+/// Whether these are the flags of an interface that is up and not the loopback. If the flags are unknown, it counts
+/// as one.
 fn is_up(value: &[u8]) -> bool {
     let digits = std::str::from_utf8(value).ok().and_then(|text| text.trim_ascii().strip_prefix("0x"));
     let flags = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());

@@ -1,4 +1,4 @@
-//! A second matcher of globs, which knows nothing of regular expressions: the rules of gobwas/glob, see the library's
+//! A second glob matcher, without regular expressions. It implements the rules of gobwas/glob, see the library's
 //! `filter::glob`.
 
 use std::collections::BTreeSet;
@@ -13,13 +13,13 @@ enum Node {
     Some,
     /// `**`
     All,
-    /// `[...]`: whether what is in it is excluded, and the ranges.
+    /// `[...]` or `[!...]`: whether it is negated, and the ranges.
     Class(bool, Vec<(char, char)>),
     /// `{a,b}`
     Choice(Vec<Vec<Node>>),
 }
 
-/// Whether the entries of a list are globs at all, and not literals.
+/// Whether the entries of a list are globs. Otherwise all are literals.
 pub fn has_wildcards(list: &[String], separators: &str) -> bool {
     !separators.is_empty() || list.iter().any(|entry| entry.contains(['*', '?', '[']))
 }
@@ -29,7 +29,7 @@ pub fn are_good(list: &[String], separators: &str) -> bool {
     !has_wildcards(list, separators) || list.iter().all(|entry| parse(entry).is_some())
 }
 
-/// Whether an entry of a list matches a whole text. `wildcards` is what [`has_wildcards`] says of the list.
+/// Whether an entry of a list matches the whole text. `wildcards` is the result of [`has_wildcards`] for the list.
 pub fn matches(entry: &str, wildcards: bool, separators: &str, text: &str) -> bool {
     if !wildcards {
         return entry == text;
@@ -46,7 +46,7 @@ fn parse(glob: &str) -> Option<Vec<Node>> {
     Some(nodes)
 }
 
-/// Up to the end, or with `inside` to what ends an alternative.
+/// Parses up to the end, or with `inside` up to the end of an alternative.
 fn sequence(chars: &mut Peekable<Chars<'_>>, inside: bool) -> Option<Vec<Node>> {
     let mut nodes = Vec::new();
     while let Some(&c) = chars.peek() {
@@ -91,7 +91,7 @@ fn class(chars: &mut Peekable<Chars<'_>>) -> Option<Node> {
     (!members.is_empty()).then_some(Node::Class(excluded, members))
 }
 
-/// Where a match of the nodes may end that begins at one of `starts`.
+/// The positions where a match of all nodes can end if it begins at one of `starts`.
 fn ends(nodes: &[Node], starts: BTreeSet<usize>, separators: &str, text: &[char]) -> BTreeSet<usize> {
     nodes.iter().fold(starts, |starts, node| {
         let one = |is: &dyn Fn(char) -> bool| {

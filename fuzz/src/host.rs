@@ -1,4 +1,4 @@
-//! A host of files below a temporary directory, and what a whole gather of it writes.
+//! A host with files in a temporary directory, and whole gathers of it.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ use super::influx;
 use super::netlink::{answered_links, answering};
 use super::written::{TIME, clamp};
 
-/// The files, and the answers of the kernel.
+/// A host whose `/proc` and `/sys` are in a temporary directory.
 pub struct FakeHost {
     directory: TempDir,
 }
 
-/// What one gather of every section has written.
+/// The result of one gather of every section.
 pub struct Gathered {
     /// The metrics, in order.
     pub metrics: Vec<influx::Metric>,
@@ -46,24 +46,24 @@ impl FakeHost {
         self.directory.path().join(name)
     }
 
-    /// Writes a file, or removes it where there is nothing to be written.
+    /// Writes a file, or removes it if `content` is empty.
     pub fn write(&self, name: &str, content: &[u8]) {
         let path = self.path(name);
-        // It may be a link, or missing already.
+        // It may be a link, or may not exist.
         let (Ok(()) | Err(_)) = fs::remove_file(&path);
         if !content.is_empty() {
             fs::write(path, content).expect("a file");
         }
     }
 
-    /// Makes the network below `HOST_PROC` the one of this process, so that netlink may be used.
+    /// Makes `HOST_PROC` show the network of this process, so that the plugin may use netlink.
     pub fn is_own_network(&self) {
         self.write("proc/net/dev", b"");
         std::os::unix::fs::symlink("/proc/self/net/dev", self.path("proc/net/dev")).expect("a link");
     }
 
-    /// Gathers every section of a configuration once, with unsigned numbers and with signed ones; the former, which must be
-    /// the same metrics. `None` where the configuration is refused, with the reason.
+    /// Gathers every section of a configuration twice, with unsigned integers and with signed ones. Checks that the
+    /// metrics are the same, and returns the unsigned ones. Returns an error if the configuration is invalid.
     pub fn gather(&self, config: &str, answers: &[u8]) -> Result<Gathered, String> {
         let native = self.gather_as(config, answers, Unsigned::Native)?;
         let mut clamped = self.gather_as(config, answers, Unsigned::Clamped)?;
@@ -76,7 +76,7 @@ impl FakeHost {
             "an unsigned number: {:?}",
             clamped.metrics
         );
-        // A deadline may pass in one of them only, and the counters of this process's own network go on.
+        // A deadline may pass in only one of the gathers, and the counters of this process's network change.
         let comparable = answers.is_empty() && !config.contains("timeout");
         if comparable && !native.failed && !clamped.failed {
             let mut expected = native.metrics.clone();
@@ -105,7 +105,7 @@ impl FakeHost {
             let times = metrics.iter().map(|metric| metric.time);
             assert!(
                 times.clone().eq(times.take(1).cycle().take(metrics.len())),
-                "one gather, one time: {metrics:?}"
+                "different timestamps in one gather: {metrics:?}"
             );
             gathered.metrics.extend(metrics);
         }
@@ -116,7 +116,7 @@ impl FakeHost {
         let host = Host::from_environment(|name| match name {
             "HOST_PROC" => Some(self.path("proc").into()),
             "HOST_SYS" => Some(self.path("sys").into()),
-            // No program is found: there are no children here.
+            // No program is found, so there are no children.
             _ => None,
         });
         Environment {
@@ -139,7 +139,7 @@ fn read(path: &Path) -> Vec<influx::Metric> {
     }
 }
 
-/// How long a gather took differs each time.
+/// Removes the durations of gathers, which always differ.
 fn without_times(metrics: &mut [influx::Metric]) {
     for metric in metrics {
         metric.fields.retain(|(key, _)| !key.ends_with("time_ns"));

@@ -134,8 +134,8 @@ pub fn net_netstat(data: &[u8]) {
     written.check();
 }
 
-/// Names that macOS cuts: what netstat prints of all interfaces, what `ifconfig -l` prints, and what netstat prints of one
-/// interface after the other, with NUL between them.
+/// Names that macOS truncates. The input is the output of netstat for all interfaces, of `ifconfig -l`, and of
+/// netstat for each interface, separated by NUL.
 pub fn cut_names(data: &[u8]) {
     let mut answers = data.split(|byte| *byte == 0);
     let mut asked = Vec::new();
@@ -155,10 +155,10 @@ pub fn cut_names(data: &[u8]) {
     }
     let mut written = Written::default();
     for (name, counters) in gathered.counters() {
-        assert!(listed.contains(name) || known.contains(name), "nothing is called {:?}", quote(name));
+        assert!(listed.contains(name) || known.contains(name), "no interface is named {:?}", quote(name));
         written.interface(name, counters);
     }
-    assert!(asked.len() <= 2 + listed.len(), "each interface is asked for once: {asked:?}");
+    assert!(asked.len() <= 2 + listed.len(), "each interface is queried once: {asked:?}");
     assert!(gathered.errors.iter().all(|error| !error.contains('\n')), "{:?}", gathered.errors);
     written.check();
 }
@@ -178,7 +178,7 @@ pub fn proc_dev(data: &[u8]) {
     written.check();
 }
 
-/// `/proc/net/snmp` and the other files with protocol statistics: the first byte chooses which.
+/// `/proc/net/snmp` and the other files with protocol statistics: the first byte selects the file.
 pub fn proc_snmp(data: &[u8]) {
     let Some((file, _, text)) = pick(&FILES, data) else { return };
     let mut table = ProtocolTable::new(file);
@@ -220,7 +220,8 @@ pub fn configuration(data: &[u8]) {
     }
 }
 
-/// The arguments of the command line, with NUL between them. What is taken means the same in the spelling of plugins in Go.
+/// The arguments of the command line, separated by NUL. Valid ones must have the same meaning as with Go's spellings:
+/// one dash, and underscores.
 pub fn command_line(data: &[u8]) {
     let arguments = data.split(|byte| *byte == 0).map(|argument| OsStr::from_bytes(argument).to_owned());
     let parse = |arguments: Vec<OsString>| cli::parse(arguments, "sample", "version");
@@ -260,7 +261,7 @@ fn variable(name: &str) -> Option<String> {
     (name.len() < 3).then(|| format!("<{name}>"))
 }
 
-/// Lists of globs: separators, patterns and finally a text, with NUL between them.
+/// Lists of globs: separators, patterns, and a text, separated by NUL.
 pub fn globs(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut parts = text.split('\0');

@@ -102,7 +102,7 @@ pub fn answering(datagrams: &[u8]) -> SharedDumper {
     })))
 }
 
-/// The devices of such a kernel, which then reports the same devices as changed.
+/// The devices of a kernel that answers each request with these bytes, and then sends them as events.
 pub fn answered_links(datagrams: &[u8]) -> LinkTable {
     let events = bytes(datagrams, 0, true);
     let subscribe = move || Ok(Box::new(events.clone()) as Box<dyn Events>);
@@ -113,7 +113,7 @@ fn dumper(bytes: Bytes) -> SharedDumper {
     SharedDumper::new(Dumper::with_channel(Box::new(move || Ok(Box::new(bytes.clone()) as Box<dyn Channel>))))
 }
 
-/// Sockets: the first byte chooses the protocol and how the bytes are cut into datagrams.
+/// Sockets: the first byte selects the protocol and how the bytes are split into datagrams.
 pub fn netlink(data: &[u8]) {
     let Some((protocol, first, datagrams)) = pick(&Protocol::ALL, data) else { return };
     // The first request has sequence number 1, the request for the second family 2.
@@ -129,7 +129,7 @@ pub fn netlink(data: &[u8]) {
     assert!(consumed * 16 <= datagrams.len() + 3, "{consumed} messages in {} bytes", datagrams.len());
 }
 
-/// Network devices: the first byte chooses what is asked for and how the bytes are cut into datagrams.
+/// Network devices: the first byte selects the request and how the bytes are split into datagrams.
 pub fn net_netlink(data: &[u8]) {
     let Some((question, first, datagrams)) = pick(&[0, 1, 2, 3, 4, 5], data) else { return };
     let bytes = bytes(datagrams, 1, first < 128);
@@ -151,7 +151,7 @@ pub fn net_netlink(data: &[u8]) {
         }
         4 => genl::family(&dumper(bytes), ethtool::FAMILY, deadline).map(|_| false),
         _ => {
-            // The list is what comes up to its end, and the events are the same messages once more.
+            // The list ends with the first end of a dump. The events are the same messages.
             let events = bytes.clone();
             let subscribe = move || Ok(Box::new(events.clone()) as Box<dyn Events>);
             let mut table = LinkTable::with_events(dumper(bytes), Box::new(subscribe));
@@ -163,7 +163,7 @@ pub fn net_netlink(data: &[u8]) {
     written.check();
 }
 
-/// The kernel's messages about TCP sockets that end: the first byte says how much of `tcp_info` is kept.
+/// The kernel's messages about closed TCP sockets: the first byte selects how much of `tcp_info` is kept.
 pub fn destroyed(data: &[u8]) {
     let Some((info, _, datagram)) = pick(&[0, 4, 136, 160, 248, 1000], data) else { return };
     let mut written = Written::default();

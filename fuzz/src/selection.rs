@@ -1,4 +1,5 @@
-//! Checks which sockets a selection takes: those of tables with known sockets, judged by a second reader of the lists.
+//! Checks which sockets a selection accepts: compares a gather of known sockets with a second implementation of the
+//! lists.
 
 use std::net::IpAddr;
 
@@ -12,7 +13,7 @@ thread_local! {
     static SOCKETS: FakeHost = sockets();
 }
 
-/// A socket of the tables: its number, which is its local port or inode, its ends, and the number of its state.
+/// A socket of the tables. `number` is its local port.
 struct Known {
     number: u16,
     local: IpAddr,
@@ -31,7 +32,7 @@ fn known() -> Vec<Known> {
         .map(|at| {
             let number = 1000 + u16::try_from(at * 7).expect("a few");
             let local = addresses[at % addresses.len()];
-            // The same family at both ends.
+            // Both addresses have the same family.
             let other = addresses[(at / 2) % addresses.len()];
             let remote = if other.is_ipv4() == local.is_ipv4() { other } else { local };
             let state = u8::try_from(1 + at % 11).expect("a state");
@@ -65,7 +66,7 @@ fn sockets() -> FakeHost {
     host
 }
 
-/// As the kernel prints an end: 32-bit words in the byte order of the machine.
+/// An endpoint as the kernel prints it: 32-bit words in the byte order of the machine.
 pub fn hexadecimal(address: IpAddr, port: u16) -> String {
     let octets = match address {
         IpAddr::V4(v4) => v4.octets().to_vec(),
@@ -75,12 +76,13 @@ pub fn hexadecimal(address: IpAddr, port: u16) -> String {
     words.map(|word| format!("{word:08X}")).collect::<String>() + &format!(":{port:04X}")
 }
 
-/// The lists of a selection, with NUL between them and a comma between the entries: ports and addresses of both ends, states.
-/// The first byte says whether there are unix sockets, whose paths address lists may name.
+/// The lists of a selection, separated by NUL, with entries separated by commas: local and remote ports, local and
+/// remote addresses, states. The first byte selects whether unix sockets are listed, whose paths may be in the
+/// address lists.
 pub fn selection(data: &[u8]) {
     let Some((&first, rest)) = data.split_first() else { return };
     let Ok(text) = std::str::from_utf8(rest) else { return };
-    // Another entry than the one written here: a variable of the environment.
+    // An environment variable would be replaced.
     if text.contains('$') {
         return;
     }
@@ -112,7 +114,7 @@ pub fn selection(data: &[u8]) {
         (Ok(gathered), Some(models)) => (gathered, models),
         (Err(_), None) => return,
         (Err(error), Some(_)) => panic!("{error}\n{config}"),
-        (Ok(_), None) => panic!("a malformed entry was taken:\n{config}"),
+        (Ok(_), None) => panic!("a malformed entry was accepted:\n{config}"),
     };
     let of_protocol = |name: &str| -> Vec<u16> {
         let is = |metric: &&Metric| metric.tags.iter().any(|(key, value)| key == "proto" && value == name);
@@ -129,7 +131,7 @@ pub fn selection(data: &[u8]) {
             && addresses[0].take(socket.local)
             && addresses[1].take(socket.remote.0)
     });
-    // The v4 table is read before the other.
+    // The table of IPv4 is read first.
     let (v4, v6): (Vec<Known>, Vec<Known>) = inet.partition(|socket| socket.remote.0.is_ipv4());
     let expected: Vec<u16> = v4.iter().chain(&v6).map(|socket| socket.number).collect();
     assert_eq!(of_protocol("tcp"), expected, "{config}");
@@ -137,7 +139,7 @@ pub fn selection(data: &[u8]) {
         unix && states & 2 != 0
             && ports.iter().all(|ports| ports.take(None))
             && addresses[0].take_path(if path.is_empty() { "*" } else { path })
-            // The table does not tell the other end.
+            // The table does not have the remote address.
             && addresses[1].take_path("")
     });
     assert_eq!(of_protocol("unix"), paths.map(|(_, inode)| inode).collect::<Vec<u16>>(), "{config}");
@@ -153,12 +155,12 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", escaped.collect::<String>())
 }
 
-/// What an entry excludes or includes.
+/// Whether an entry is an exclusion, and the rest of it.
 fn split(entry: &str) -> (bool, &str) {
     entry.strip_prefix('!').map_or((false, entry), |rest| (true, rest))
 }
 
-/// Whether a list takes something: an entry that includes it, or a list of nothing but exclusions, and no exclusion of it.
+/// Whether a list accepts a value: an entry includes it, or all entries are exclusions; and no exclusion matches.
 fn takes<T>(entries: &[(bool, T)], matches: impl Fn(&T) -> bool) -> bool {
     let is =
         |excluded: bool| entries.iter().any(|(exclusion, entry)| *exclusion == excluded && matches(entry));
@@ -194,14 +196,14 @@ fn bits(address: IpAddr) -> String {
 }
 
 enum Place {
-    /// The length of an address in bits, and the first of them.
+    /// The length of an address in bits, and the prefix as bits.
     Network(usize, String),
     Path(String),
 }
 
 struct Addresses {
     entries: Vec<(bool, Place)>,
-    /// The globs decide together whether they are globs.
+    /// Whether the included and the excluded paths have wildcards.
     wildcards: [bool; 2],
 }
 
@@ -253,12 +255,12 @@ fn network(text: &str) -> Option<Place> {
     let bits = bits(address);
     let Some(length) = length else { return Some(Place::Network(bits.len(), bits)) };
     let length: usize = length.parse().ok().filter(|_| length.bytes().all(|byte| byte.is_ascii_digit()))?;
-    // Of a mapped address the first 96 bits are not there.
+    // The bits of a mapped address do not include its first 96.
     let hidden = if address.is_ipv6() && bits.len() == 32 { 96 } else { 0 };
     bits.get(..length.checked_sub(hidden)?).map(|start| Place::Network(bits.len(), start.to_owned()))
 }
 
-/// The states of a list, bit N for state N: those that ss lists where there is none.
+/// The states of a list, bit N for state N. An empty list means the states that ss lists by default.
 fn model_states(list: &[&str]) -> Option<u32> {
     const NAMES: [&str; 11] = [
         "established estab",

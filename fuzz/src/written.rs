@@ -103,7 +103,7 @@ fn compare(output: &[u8], expected: &[influx::Metric]) {
     }
 }
 
-/// What is left of unsigned numbers where they are written as signed ones: all up to 9223372036854775807.
+/// Converts unsigned numbers to signed ones, at most 9223372036854775807.
 pub fn clamp(metrics: &mut [influx::Metric]) {
     for (_, value) in metrics.iter_mut().flat_map(|metric| &mut metric.fields) {
         if let influx::Value::Unsigned(number) = *value {

@@ -1,4 +1,4 @@
-//! Ends of connections in forms that this kernel does not use, made up and sent to the real binary.
+//! Forged messages about closed connections, in formats that this kernel does not use, sent to the real binary.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
@@ -10,7 +10,7 @@ use super::{gather, moved, start};
 use crate::support::execd::dir;
 use crate::support::{self, plugin, skipped};
 
-/// Sets the sender of every datagram to the kernel, for events that a test makes up.
+/// Makes the kernel the sender of every datagram, so that the plugin accepts forged events.
 const FROM_THE_KERNEL: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -31,22 +31,22 @@ const NESTED: u16 = 0x8000;
 const ULP_INFO: u16 = 19;
 
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(value.len() + 4).expect("a short one");
+    let length = u16::try_from(value.len() + 4).expect("a short attribute");
     let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
 }
 
-/// The end of a connection from port 80 to `port`, as the kernel tells it, with these attributes.
+/// The kernel's message about the end of a connection from port 80 to `port`, with these attributes.
 fn event(family: u8, port: u16, attributes: &[u8]) -> Vec<u8> {
     let mut payload = vec![family, 7, 0, 0, 0, 80];
     payload.extend(port.to_be_bytes());
     payload.resize(44, 1);
-    // The cookie, and what is 0 at the end of a connection.
+    // The cookie, then fields that are 0 for a closed connection.
     payload.extend(u64::from(port).to_ne_bytes());
     payload.resize(72, 0);
     payload.extend(attributes);
-    let length = u32::try_from(payload.len() + 16).expect("a short one");
+    let length = u32::try_from(payload.len() + 16).expect("a short message");
     let mut message = length.to_ne_bytes().to_vec();
     message.extend(20_u16.to_ne_bytes());
     message.resize(16, 0);
@@ -55,7 +55,7 @@ fn event(family: u8, port: u16, attributes: &[u8]) -> Vec<u8> {
     message
 }
 
-/// `tcp_info` of that length in which each byte counter is 1000.
+/// `tcp_info` of this length, with byte counters of 1000.
 fn info(length: usize) -> Vec<u8> {
     let mut info = vec![0; length.max(136)];
     info[120..128].copy_from_slice(&1000_u64.to_ne_bytes());
@@ -65,12 +65,12 @@ fn info(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn events_of_other_forms_count() {
+fn events_in_other_formats_are_counted() {
     if !support::namespace::enter() {
         return;
     }
     let Some(library) = support::preload("kernel", FROM_THE_KERNEL) else {
-        return skipped("needs a C compiler for events that are made up");
+        return skipped("needs a C compiler for forged events");
     };
     let sender = raw_socket();
     let nested = attribute(NESTED | ULP_INFO, &[attribute(1, b"tls"), info(248)].concat());
@@ -88,10 +88,10 @@ fn events_of_other_forms_count() {
         event(2, 10, &[3, 0, 2, 0]),
         event(2, 11, &[])[..60].to_vec(),
     ];
-    for (made_up_counts, (closed, lost)) in [(false, (0, 0)), (true, (7, 4))] {
+    for (forged_counts, (closed, lost)) in [(false, (0, 0)), (true, (7, 4))] {
         let dir = dir();
         let mut command = plugin();
-        if made_up_counts {
+        if forged_counts {
             command.env("LD_PRELOAD", library.path().join("kernel.so"));
         }
         let mut execd = start(command, dir.path(), "  group_by = [\"family\"]\n");
@@ -99,13 +99,13 @@ fn events_of_other_forms_count() {
         for datagram in good.iter().chain(&bad) {
             // SKNLGRP_INET_TCP_DESTROY.
             if sendto(sender.as_raw_fd(), datagram, &NetlinkAddr::new(0, 1), MsgFlags::empty()).is_err() {
-                return skipped("needs CAP_NET_ADMIN for events that are made up");
+                return skipped("needs CAP_NET_ADMIN for forged events");
             }
         }
         let gathered = gather(&mut execd);
         let internal = |name: &str| gathered.internal[name];
         assert_eq!((internal("closed"), internal("closed_lost")), (closed, lost), "{gathered:?}");
-        if made_up_counts {
+        if forged_counts {
             assert_eq!(moved(&gathered), (7000, 7000));
             assert_eq!(gathered.groups["family=ipv6,proto=tcp"]["closed"], 2);
         }
@@ -113,7 +113,7 @@ fn events_of_other_forms_count() {
     }
 }
 
-/// More events between two gathers than are kept, each of a group of its own.
+/// More events between two gathers than are kept, each for a different group.
 #[test]
 fn too_many_events_take_bounded_memory() {
     const ENDED: u32 = 400_000;
@@ -121,7 +121,7 @@ fn too_many_events_take_bounded_memory() {
         return;
     }
     let Some(library) = support::preload("kernel", FROM_THE_KERNEL) else {
-        return skipped("needs a C compiler for events that are made up");
+        return skipped("needs a C compiler for forged events");
     };
     let sender = raw_socket();
     let dir = dir();
@@ -132,11 +132,11 @@ fn too_many_events_take_bounded_memory() {
     gather(&mut execd);
     let mut datagram = event(2, 1, &info(248));
     for number in 0..ENDED {
-        // The remote address, and the cookie.
+        // The remote address and the cookie.
         datagram[16 + 24..16 + 28].copy_from_slice(&number.to_be_bytes());
         datagram[16 + 44..16 + 48].copy_from_slice(&number.to_ne_bytes());
         if sendto(sender.as_raw_fd(), &datagram, &NetlinkAddr::new(0, 1), MsgFlags::empty()).is_err() {
-            return skipped("needs CAP_NET_ADMIN for events that are made up");
+            return skipped("needs CAP_NET_ADMIN for forged events");
         }
     }
     let gathered = gather(&mut execd);

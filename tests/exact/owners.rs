@@ -1,4 +1,4 @@
-//! Cgroups as owners of sockets, in the cgroup v2 of this machine.
+//! Cgroups as owners of sockets, with the cgroup v2 hierarchy of this machine.
 
 use std::fs;
 use std::net::TcpStream;
@@ -9,14 +9,14 @@ use crate::support::execd::{Execd, dir};
 use crate::support::sock_diag::{Sockets, listen};
 use crate::support::{self, plugin, skipped, wait_until};
 
-/// A cgroup of the test's own; this process goes back where it was.
+/// A new cgroup that this process enters. When it is removed, the process returns to the parent cgroup.
 struct Cgroup {
     path: PathBuf,
     name: String,
 }
 
 impl Cgroup {
-    /// `None` where there is no cgroup v2, or none can be made in it.
+    /// `None` if there is no cgroup v2, or no cgroup can be created.
     fn new(name: &str) -> Option<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").expect("/proc is mounted");
         let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
@@ -31,10 +31,10 @@ impl Cgroup {
         fs::write(self.path.join("cgroup.procs"), std::process::id().to_string()).is_ok()
     }
 
-    /// Leaves it for the one above.
+    /// Moves this process to the parent cgroup.
     fn leave(&self) {
         let root = self.path.parent().expect("a mount").join("cgroup.procs");
-        fs::write(root, std::process::id().to_string()).expect("this process may go back");
+        fs::write(root, std::process::id().to_string()).expect("the parent cgroup takes processes");
     }
 
     fn remove(&self) {
@@ -52,7 +52,7 @@ impl Drop for Cgroup {
 }
 
 #[test]
-fn cgroups_are_told_apart() {
+fn sockets_are_attributed_to_cgroups() {
     if !support::namespace::enter() {
         return;
     }
@@ -60,7 +60,7 @@ fn cgroups_are_told_apart() {
         return skipped("needs root and a mount of cgroup v2");
     };
     let (events, mut ended, dir) = (listen(), Sockets::new(), dir());
-    // The cgroup of a socket is that of the process that makes it; this process is in that of the server.
+    // A socket belongs to the cgroup of the process that creates it. This process is in the server's cgroup now.
     let servers = Servers::new();
     client.leave();
     let more = "  group_by = [\"cgroup\", \"unit\", \"user\"]\n";
@@ -82,7 +82,8 @@ fn cgroups_are_told_apart() {
         assert_eq!((moved["sockets"], moved["bytes_received"]), (30, 3000), "{name}");
     }
 
-    // Ends of known connections; short ones, of which only the server's side can be told; and removed while connected.
+    // Known connections are closed, then short ones, for which only the server's cgroup can be found. Both cgroups
+    // are removed while connections are open.
     for client in &mut clients {
         exchange(client, 50);
     }
@@ -100,18 +101,18 @@ fn cgroups_are_told_apart() {
     assert_eq!(gathered.internal["unattributed_bytes"], unattributed);
     assert_eq!(gathered.groups[&group(&client.name)]["sockets"], 10);
     execd.eof();
-    // One that starts now cannot know what they were called.
+    // A plugin that starts now cannot find the names of removed cgroups.
     let mut execd = start(plugin(), dir.path(), "  group_by = [\"cgroup\"]\n");
     let gathered = gather(&mut execd);
     assert_eq!(gathered.groups.keys().collect::<Vec<_>>(), ["cgroup=(removed),proto=tcp"]);
     execd.eof();
 }
 
-/// Many cgroups of the test's own, removed when it ends.
+/// Many new cgroups, removed when this is dropped.
 struct Many(Vec<PathBuf>);
 
 impl Many {
-    /// `None` where the kernel does not let so many be made.
+    /// `None` if the kernel does not allow this many.
     fn new(count: usize) -> Option<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").expect("/proc is mounted");
         let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?.split(' ').nth(4)?;
@@ -146,11 +147,11 @@ impl Drop for Many {
     }
 }
 
-/// The peak of the memory of a process, in KiB.
+/// The peak memory of a process, in KiB.
 fn peak(execd: &Execd) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", execd.child.id())).expect("it runs");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-    peak.and_then(|peak| peak.parse().ok()).expect("the kernel tells it")
+    peak.and_then(|peak| peak.parse().ok()).expect("VmHWM in KiB")
 }
 
 #[test]
@@ -159,7 +160,7 @@ fn a_hundred_thousand_cgroups_are_walked_once() {
         return;
     }
     let (Some(owner), Some(many)) = (Cgroup::new("among-many"), Many::new(100_000)) else {
-        return skipped("needs root and a cgroup v2 that takes 100,000 more");
+        return skipped("needs root and a cgroup v2 that allows 100,000 more cgroups");
     };
     let servers = Servers::new();
     let client = servers.call(0, 100);

@@ -1,5 +1,5 @@
-//! What runs in the virtual machine, as root and each in a network namespace of its own. `tests/kernel.rs` runs every test here,
-//! and no other; whoever runs them by hand runs them on the own kernel.
+//! Tests that run in the virtual machine as root, each in its own network namespace. `tests/kernel.rs` runs all tests
+//! of this file and no others. If run by hand, they run on the kernel of this machine.
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
@@ -34,10 +34,10 @@ fn netlink_lists_what_ss_lists_and_every_created_socket() {
         let rows = netlink_vs_ss::compare(source, protocol);
         let mut listed: Vec<String> = rows.iter().map(summary).collect();
         listed.sort();
-        assert_eq!(listed, rare.made(protocol), "{protocol}: listed, and made");
+        assert_eq!(listed, rare.made(protocol), "{protocol}: listed sockets, and created ones");
         println!("{protocol}: {} rows equal", rows.len());
         if protocol == Protocol::Sctp {
-            // What its servers have sent waits in all four clients.
+            // The servers' data is unread in all four clients.
             assert_eq!(rows.iter().filter(|row| row["recv_q"] != "0").count(), 4, "{rows:#?}");
         }
     }
@@ -50,7 +50,7 @@ fn netlink_lists_what_ss_lists_and_every_created_socket() {
 
 #[test]
 #[ignore = "runs in the virtual machine of tests/kernel/run"]
-fn series_of_every_protocol_equal_what_ss_shows() {
+fn series_of_every_protocol_equal_the_output_of_ss() {
     if !namespace::enter() {
         return;
     }
@@ -64,7 +64,7 @@ fn series_of_every_protocol_equal_what_ss_shows() {
     }
 }
 
-/// Fields that loss, reordering, duplicates and delay bring about, and marks of congestion.
+/// Fields that ss only prints after loss, reordering, duplicates, delay or congestion marks.
 const OF_BAD_NETWORKS: [&str; 11] = [
     "ssthresh",
     "sacked",
@@ -79,21 +79,21 @@ const OF_BAD_NETWORKS: [&str; 11] = [
     "delivered_ce",
 ];
 
-/// A network that only takes its time.
+/// A network that only delays packets.
 const CALM: &str = "delay 20ms";
 
 #[test]
 #[ignore = "runs in the virtual machine of tests/kernel/run"]
-fn extra_fields_of_a_bad_network_are_what_ss_prints() {
+fn extra_fields_in_a_bad_network_equal_the_output_of_ss() {
     if !needs(&["ss", "tc"]) || !namespace::enter() {
         return;
     }
-    // Segments of a size that networks have, one per packet.
+    // Segments of a size that is usual in networks, one per packet.
     assert!(namespace::run("ip", &["link", "set", "lo", "mtu", "1500", "gso_max_segs", "1"]));
     if !network(CALM) {
         return skipped("needs netem");
     }
-    // Marks of congestion; and a connection does not begin slowly because an earlier one has lost much.
+    // Enables congestion marks, and prevents that the losses of one connection slow down the next one.
     for option in ["tcp_ecn", "tcp_no_metrics_save"] {
         std::fs::write(format!("/proc/sys/net/ipv4/{option}"), "1").expect("root may set it");
     }
@@ -114,7 +114,8 @@ fn extra_fields_of_a_bad_network_are_what_ss_prints() {
             assert!(network(CALM));
             connections.push((client, server));
         }
-        // Holes: what is behind them is acknowledged, and they are filled after seconds.
+        // Leaves holes in the data: what follows a hole is acknowledged selectively, and the hole is filled seconds
+        // later.
         let (mut client, server) = pair();
         transfer(&client, &server, 100_000);
         assert!(netem("change", "delay 2s loss 50%"));
@@ -132,32 +133,32 @@ fn extra_fields_of_a_bad_network_are_what_ss_prints() {
     }
     println!("{sockets} sockets equal in {compared:?}");
     for name in OF_BAD_NETWORKS {
-        assert!(compared.contains(name), "no socket on which ss prints {name}: {compared:?}");
+        assert!(compared.contains(name), "ss printed {name} for no socket: {compared:?}");
     }
 }
 
-/// Sets what happens to the packets of the loopback from now on. Those under way are lost.
+/// Replaces the simulated network of the loopback. Packets in transit are lost.
 fn network(network: &str) -> bool {
-    // A change would keep what the new one does not name.
+    // A change would keep the settings that the new network does not name.
     namespace::run("tc", &["qdisc", "del", "dev", "lo", "root"]);
     netem("add", network)
 }
 
-/// Adds it, or changes it for the packets that come.
+/// Adds a simulated network, or changes it for later packets.
 fn netem(verb: &str, network: &str) -> bool {
     let words = ["qdisc", verb, "dev", "lo", "root", "netem", "limit", "10000"];
     namespace::run("tc", &words.into_iter().chain(network.split(' ')).collect::<Vec<_>>())
 }
 
-/// A connection on the loopback.
+/// Opens a connection on the loopback.
 fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
-    client.set_nodelay(true).expect("it is one of TCP");
+    client.set_nodelay(true).expect("a TCP socket");
     (client, listener.accept().expect("the other end").0)
 }
 
-/// Moves so many bytes in small pieces, and waits until they have arrived.
+/// Moves this number of bytes, and waits until they have arrived.
 fn transfer(mut client: &TcpStream, mut server: &TcpStream, bytes: usize) {
     thread::scope(|scope| {
         scope.spawn(move || client.write_all(&vec![7; bytes]).expect("the server reads"));

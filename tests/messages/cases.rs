@@ -52,7 +52,7 @@ fn children(log: &mut Log) {
 }
 
 fn choices(log: &mut Log) {
-    // A failing ss is passed over after three gathers; a message is repeated at the sixtieth.
+    // A failing ss is skipped after three gathers. A message is repeated at the sixtieth gather.
     let both = format!("[[inputs.socketstat]]\nprotocols = ['tcp', 'udp']\n{END}");
     let failing = format!("case $* in *udp*) exit 1 ;; esac\n{SS}");
     log.run(&both).fake("ss", &failing).gathers(4, |_| {});
@@ -128,7 +128,7 @@ fn files(log: &mut Log) {
     run.once();
 }
 
-/// Each line has a long tag, so that few of them are too many.
+/// Each line has a long tag, so that a small number of lines exceeds the limit.
 fn tables_too_large(log: &mut Log) {
     let tag = format!("tags = {{ long = '{}' }}\n", "x".repeat(50_000));
     let rows = "echo 'Recv-Q Send-Q Local Address:Port Peer Address:Port'\n\
@@ -153,7 +153,7 @@ fn interfaces_from_netlink(log: &mut Log) {
     for fault in ["stats", "ethtool", "speeds", "slow speeds", "queue", "slow"] {
         log.run(net).fault(fault).once();
     }
-    // The status of interfaces comes from the kernel, whatever file is read.
+    // The status of interfaces comes from the kernel even if the counters come from a file.
     log.run("[[inputs.net]]\nsource = 'procfs'\n").fault("family").once();
     log.run("[[inputs.net]]\n").fault("family").once();
 }

@@ -1,4 +1,4 @@
-//! Configurations and command lines that are refused.
+//! Invalid configurations and command lines.
 
 use std::fs;
 

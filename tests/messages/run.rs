@@ -14,7 +14,7 @@ pub struct Log {
     pub stderr: String,
     /// Stdout of the runs that print no metrics.
     pub stdout: String,
-    /// The library with the faults of system calls.
+    /// The preloaded library that makes system calls fail.
     library: PathBuf,
 }
 
@@ -23,7 +23,7 @@ impl Log {
         Self { stderr: String::new(), stdout: String::new(), library }
     }
 
-    /// A run with a configuration, and a PATH with nothing on it.
+    /// A run with this configuration and an empty PATH.
     pub fn run(&mut self, config: &str) -> Run<'_> {
         let dir = dir();
         let mut plugin = plugin();
@@ -32,7 +32,7 @@ impl Log {
         Run { log: self, dir, plugin }
     }
 
-    /// A run with these flags alone.
+    /// Runs the binary with only these flags.
     pub fn flags(&mut self, flags: &[&str]) {
         let output = plugin().args(flags).stdin(Stdio::null()).output().expect("the plugin runs");
         self.add(&output.stderr, &output.stdout);
@@ -52,19 +52,19 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// With a program on PATH.
+    /// Adds a program to PATH.
     pub fn fake(self, name: &str, body: &str) -> Self {
         fake(self.dir.path(), name, body);
         self
     }
 
-    /// With a system call that fails.
+    /// Makes a system call fail.
     pub fn fault(mut self, name: &str) -> Self {
         self.plugin.env("LD_PRELOAD", &self.log.library).env("FAULT", name);
         self
     }
 
-    /// With a host's files in the directory.
+    /// Uses files for `HOST_PROC`, which `prepare` writes.
     pub fn host(mut self, prepare: impl FnOnce(&Path)) -> Self {
         let net = self.dir.path().join("proc/net");
         std::fs::create_dir_all(&net).expect("a directory");
@@ -74,7 +74,7 @@ impl Run<'_> {
         self
     }
 
-    /// Checks the configuration, and keeps what that prints.
+    /// Runs `--check` and collects its output.
     pub fn check(mut self) {
         let output = self.plugin.arg("--check").output().expect("the plugin runs");
         self.log.add(&output.stderr, &output.stdout);

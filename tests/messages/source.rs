@@ -8,14 +8,14 @@ use regex::Regex;
 /// A string literal of the source code.
 #[derive(Debug)]
 pub struct Text {
-    /// Where it stands: `src/file.rs:12`.
+    /// The place: `src/file.rs:12`.
     pub place: String,
     /// Its value. It may have placeholders: `{}`, `{name}`.
     pub value: String,
 }
 
 impl Text {
-    /// A pattern for what it prints: anything may stand for a placeholder.
+    /// A pattern for the output. Placeholders match anything.
     pub fn pattern(&self) -> Regex {
         let mut pattern = String::new();
         let mut rest = self.value.as_str();
@@ -34,7 +34,7 @@ impl Text {
         Regex::new(&pattern).expect("a valid pattern")
     }
 
-    /// Whether it is a text and not a word: it has a space and two letters in a row.
+    /// Whether the literal is a text and not a single word: it has a space and two adjacent letters.
     fn is_text(&self) -> bool {
         let bytes = self.value.as_bytes();
         let letters = bytes.windows(2).any(|pair| pair.iter().all(u8::is_ascii_alphabetic));
@@ -42,8 +42,8 @@ impl Text {
     }
 }
 
-/// What stands in front of a literal that is never printed: the reason of a lint, the text of a panic, which the rules of
-/// this project exclude, and the key of a diagnostic.
+/// The code before a literal that is never printed: the reason of a lint, the text of a panic (the lints forbid
+/// panics), and the key of a diagnostic.
 const NEVER_PRINTED: [&str; 8] =
     ["reason =", ".expect(", "unreachable!(", "debug_assert!(", "key:", "key =", "debug(", ".diagnostic("];
 
@@ -88,7 +88,7 @@ fn list(directory: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Calls `each` with what stands before each string literal, and its value. Stops at the tests at the end of a file.
+/// Calls `each` with the code before each string literal, and its value. Stops at the tests at the end of a file.
 fn literals(code: &str, each: &mut dyn FnMut(&str, String)) {
     let token = Regex::new(
         r###"(?s)//[^\n]*|/\*.*?\*/|'(?:\\.[^']*|[^'\\])'|(?-u:\b)b?r(?:"[^"]*"|#".*?"#|##".*?"##)|"((?:[^"\\]|\\.)*)"|#\[cfg\(test\)\][ \n]*mod [a-z_]+ \{"###,

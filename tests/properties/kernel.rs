@@ -1,4 +1,5 @@
-//! The parsers of netlink: devices with known values, as the kernel reports them, must be read as just those.
+//! The parsers of netlink: from the kernel's messages about devices with known values they must return exactly these
+//! values.
 
 use std::time::{Duration, Instant};
 
@@ -107,7 +108,7 @@ fn device() -> impl Strategy<Value = (u32, Link)> {
     )
 }
 
-/// As `rtnl_fill_ifinfo` writes it, with an attribute that nobody knows at the front.
+/// A message as `rtnl_fill_ifinfo` writes it, with an unknown attribute at the front.
 fn newlink(index: u32, link: &Link) -> (u16, Vec<u8>) {
     let mut payload = [0, index, link.flags, 0].map(u32::to_ne_bytes).concat();
     payload.extend(attribute(0x3fff, b"unknown"));
@@ -158,7 +159,7 @@ proptest! {
         prop_assert_eq!(read, devices);
     }
 
-    /// `RTM_NEWSTATS`: the structure of any kernel, which has fewer counters the older it is.
+    /// `RTM_NEWSTATS`: the structure of any kernel. Older kernels have fewer counters.
     #[test]
     fn counters(devices in vec((any::<u32>(), vec(any::<u64>(), 0..30)), 0..20)) {
         let messages = devices.iter().map(|(index, counters)| {

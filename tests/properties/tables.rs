@@ -1,4 +1,5 @@
-//! The parsers' correctness: tables with known content, as each system prints them, must be read as just that.
+//! The parsers' correctness: from tables with known content, as each system prints them, they must return exactly
+//! this content.
 
 #![allow(clippy::format_push_string, reason = "a table is read more easily as it is printed")]
 
@@ -19,7 +20,7 @@ use telegraf_execd_network::inputs::socketstat::socket::{Device, Endpoint, Proto
 
 use crate::checks::selection::hexadecimal;
 
-/// Nothing is written into the project's directory.
+/// Failures are not written to the project's directory.
 pub fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -28,7 +29,7 @@ fn lines(text: &str) -> impl Iterator<Item = Option<&[u8]>> {
     text.lines().map(|line| Some(line.as_bytes()))
 }
 
-/// Names that the kernel might use, all different in lower case.
+/// Names that the kernel might use. No two are equal in lower case.
 fn names<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Vec<(String, T)>> {
     btree_map("[A-Z][a-z][A-Za-z0-9]{0,12}", value, 1..20).prop_map(|names| {
         let lower: BTreeMap<_, _> =
@@ -37,7 +38,7 @@ fn names<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<V
     })
 }
 
-/// Counters, some of them at the bounds.
+/// Counters, often at the bounds.
 fn number() -> impl Strategy<Value = u64> {
     prop_oneof![any::<u64>(), 0..1000_u64, Just(u64::MAX), Just(i64::MAX as u64)]
 }
@@ -53,7 +54,7 @@ fn protocol_file(name: &str, text: &str) -> Vec<(String, i64)> {
 proptest! {
     #![proptest_config(config())]
 
-    /// `/proc/net/snmp` and `/proc/net/netstat`: a line of names and one of values.
+    /// `/proc/net/snmp` and `/proc/net/netstat`: a line of names, then a line of values.
     #[test]
     fn pairs_of_lines(protocols in names(names(any::<i64>())), file in select(vec!["snmp", "netstat"])) {
         let (mut text, mut expected) = (String::new(), Vec::new());
@@ -154,7 +155,7 @@ fn proc_table(protocol: Protocol, text: &str, states: u32, each: &mut dyn FnMut(
 proptest! {
     #![proptest_config(config())]
 
-    /// `/proc/net/tcp`, `udp`, `raw` and their IPv6 counterparts: the sockets in the states that are asked for, each once.
+    /// `/proc/net/tcp`, `udp`, `raw` and their IPv6 counterparts: each socket in a requested state, once.
     #[test]
     fn inet_sockets(
         rows in prop_oneof![vec(inet(false), 0..20), vec(inet(true), 0..20)],
@@ -190,7 +191,7 @@ proptest! {
         prop_assert_eq!(read, expected);
     }
 
-    /// `/proc/net/unix`: types, states and paths with whatever a path may hold but a newline.
+    /// `/proc/net/unix`: types, states, and paths with any characters but newlines.
     #[test]
     fn unix_sockets(rows in vec((select(vec![1_u16, 2, 5]), 0..3_u8, any::<u32>(), r"[^\n\r]{0,30}"), 0..20)) {
         let mut text = String::from("Num       RefCount Protocol Flags    Type St Inode Path\n");
@@ -249,7 +250,7 @@ proptest! {
     }
 }
 
-/// How each system heads its table of sockets, and what it calls TCP: IPv4 and IPv6.
+/// The header of the socket table on each system, and its names of TCP over IPv4 and IPv6.
 const SOCKET_HEADERS: [(&str, [&str; 2]); 4] = [
     ("Proto Recv-Q Send-Q Local Address          Foreign Address        (state)", ["tcp4", "tcp6"]),
     ("Proto   Recv-Q Send-Q  Local Address          Foreign Address        TCP-State", ["tcp", "tcp6"]),
@@ -260,7 +261,7 @@ const SOCKET_HEADERS: [(&str, [&str; 2]); 4] = [
     ),
 ];
 
-/// The states of the BSDs, and what ss calls them.
+/// The states as the BSDs and ss name them.
 const STATES: [(&str, &str); 11] = [
     ("CLOSED", "UNCONN"),
     ("LISTEN", "LISTEN"),
@@ -275,7 +276,7 @@ const STATES: [(&str, &str); 11] = [
     ("TIME_WAIT", "TIME-WAIT"),
 ];
 
-/// An end as netstat prints it, as ss does, and whether it is of IPv6.
+/// An endpoint as netstat prints it, and its address and port as ss prints them.
 fn bsd_end() -> impl Strategy<Value = (String, (String, String))> {
     let host = prop_oneof![
         any::<[u8; 4]>().prop_map(|v4| {
@@ -296,7 +297,7 @@ fn bsd_end() -> impl Strategy<Value = (String, (String, String))> {
 proptest! {
     #![proptest_config(config())]
 
-    /// `netstat -an`, with the sockets of another protocol between those that are asked for.
+    /// `netstat -an`, with sockets of another protocol between the requested ones.
     #[test]
     fn netstat_sockets(
         (header, names) in select(&SOCKET_HEADERS[..]),
@@ -331,9 +332,9 @@ proptest! {
     }
 }
 
-/// The columns behind the address, as each run of netstat prints them.
+/// The columns after the address, for each system and command.
 const COLUMNS: [&str; 8] = [
-    // FreeBSD, and before it had drops of input.
+    // FreeBSD, with and without input drops.
     "Ipkts Ierrs Idrop Ibytes Opkts Oerrs Obytes Coll Drop",
     "Ipkts Ierrs Ibytes Opkts Oerrs Obytes Coll",
     // macOS.
@@ -364,7 +365,7 @@ fn counter(column: &str) -> Option<Counter> {
 proptest! {
     #![proptest_config(config())]
 
-    /// `netstat -i`: each interface's own row, between rows of its addresses, which are skipped.
+    /// `netstat -i`: the row of each interface. The rows of its addresses are skipped.
     #[test]
     fn netstat_interfaces(
         columns in select(&COLUMNS[..]),

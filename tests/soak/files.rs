@@ -1,4 +1,4 @@
-//! Both inputs on files whose numbers change in a known way.
+//! Both inputs with files whose numbers change in a known way.
 
 #![allow(clippy::format_push_string, reason = "a table is read more easily as it is printed")]
 
@@ -9,7 +9,7 @@ use std::path::Path;
 use super::Soak;
 use crate::support::execd::{command, dir};
 
-/// A number that changes from gather to gather: steps, jumps to both bounds of 64 bits, and begins again.
+/// A number that changes with each gather: it grows in steps, jumps to both bounds of 64 bits, and restarts.
 fn counter(gather: usize, column: usize) -> u64 {
     let step = gather as u64 * (column as u64 + 1);
     match gather % 1000 {
@@ -20,7 +20,7 @@ fn counter(gather: usize, column: usize) -> u64 {
     }
 }
 
-/// Writes the tables of `/proc/net` of a gather, and returns the lines that they are.
+/// Writes the tables of `/proc/net` for a gather. Returns the expected lines.
 fn tables(net: &Path, gather: usize) -> Vec<String> {
     let mut expected = Vec::new();
     let mut tcp = String::from(

@@ -1,4 +1,4 @@
-//! Interfaces that come and go, and send packets.
+//! Interfaces that are created and deleted, and send packets.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -12,10 +12,10 @@ use crate::support::execd::{command, dir};
 use crate::support::links::Links;
 use crate::support::namespace;
 
-/// Ethernet, IP and UDP in front of what a socket sends.
+/// The length of the Ethernet, IP and UDP headers.
 const HEADERS: u64 = 14 + 20 + 8;
 
-/// A pair of devices, and what went through it.
+/// A pair of devices, and the packets and bytes that were sent through it.
 struct Pair {
     number: usize,
     socket: UdpSocket,
@@ -28,11 +28,11 @@ impl Pair {
         let index = i32::try_from(1_000_000_000 + number % 40).expect("a few");
         let (name, peer) = (format!("c{number}"), format!("p{number}"));
         links.add_pair(index, &name, &peer).expect("a pair");
-        // The first one takes packets as soon as it is up, since the other is.
+        // The first device can send as soon as it is up, since its peer is up.
         links.set_up_by_name(&peer).expect("it can be set up");
         links.set_up(index, true).expect("it can be set up");
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
-        socket.set_broadcast(true).expect("it may");
+        socket.set_broadcast(true).expect("an option");
         setsockopt(&socket, BindToDevice, &name.into()).expect("the device is there");
         Self { number, socket, bytes: 0, packets: 0 }
     }
@@ -44,9 +44,9 @@ impl Pair {
     }
 }
 
-/// The counters of both ends of each pair are what was sent.
+/// The counters of both devices of each pair equal what was sent.
 #[test]
-fn values_of_interfaces_that_come_and_go() {
+fn values_of_created_and_deleted_interfaces() {
     if !namespace::enter() {
         return;
     }
@@ -63,7 +63,7 @@ fn values_of_interfaces_that_come_and_go() {
     let mut soak = Soak::start("values of interfaces that come and go", plugin);
     let (mut links, mut pairs, mut sent) = (Links::open(), VecDeque::new(), 0);
     while let Some(gather) = soak.next() {
-        // Up to 16 pairs. The index of one that goes is soon given again; those of the other ends the kernel chooses.
+        // Up to 16 pairs. The index of a deleted pair is reused soon. The kernel chooses the indexes of the peers.
         while pairs.len() >= 4 + gather % 13 {
             let Pair { number, .. } = pairs.pop_front().expect("there is one");
             links.delete(&format!("c{number}")).expect("it is there");

@@ -1,4 +1,4 @@
-//! Sockets that come and go, one by one and in groups.
+//! Sockets that are opened and closed, one by one and in groups.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{Read as _, Write as _};
@@ -53,16 +53,16 @@ impl Connection {
         assert_eq!(self.client.read(&mut [0]).expect("the server has closed"), 0);
     }
 
-    /// What is to be told of both ends, by their ports: the queues, what was acknowledged and received. The first byte that
-    /// is acknowledged is the SYN of who connects.
+    /// The expected values of both sides, by their ports: receive and send queue, bytes acknowledged and received.
+    /// The client's SYN is acknowledged as one byte.
     fn expected(&self) -> [((u16, u16), [u64; 4]); 2] {
         let ((client, server), [there, back]) = (self.ports(), self.sent.map(|sent| sent as u64));
         [((client, server), [back, 0, there + 1, back]), ((server, client), [0, 0, back, there])]
     }
 }
 
-/// `inputs.socketstat` with netlink and with ss while sockets come and go: queues and bytes are what the test moved, and
-/// both sources give the same lines.
+/// `inputs.socketstat` with netlink and with ss while sockets are opened and closed: queues and bytes are what the
+/// test moved, and both sources return the same lines.
 #[test]
 fn values_of_sockets() {
     if !(needs(&["ss"]) && needs_sock_diag() && namespace::enter()) {
@@ -95,7 +95,7 @@ fn values_of_sockets() {
             socket
         });
         let expected: BTreeMap<_, _> = connections.iter().flat_map(Connection::expected).collect();
-        wait_until("all is acknowledged", || {
+        wait_until("everything is acknowledged", || {
             let told = |moved: Moved| ((moved.local_port, moved.remote_port), [moved.acked, moved.received]);
             let told: BTreeMap<_, _> = dump().into_values().map(told).collect();
             expected
@@ -128,11 +128,15 @@ fn values_of_sockets() {
     soak.end();
 }
 
-/// What the next ends of connections have moved, by direction: what was acknowledged and received.
-fn told(events: &Receiver<(u64, Moved)>, ends: usize, port: u16) -> BTreeMap<&'static str, [u64; 2]> {
+/// The bytes that the next closed sockets have moved, by direction: acknowledged and received.
+fn closed_by_direction(
+    events: &Receiver<(u64, Moved)>,
+    ends: usize,
+    port: u16,
+) -> BTreeMap<&'static str, [u64; 2]> {
     let mut told = BTreeMap::new();
     for _ in 0..ends {
-        let (_, moved) = events.recv_timeout(Duration::from_secs(60)).expect("each end is told");
+        let (_, moved) = events.recv_timeout(Duration::from_secs(60)).expect("each end is reported");
         let [acked, received] =
             told.entry(if moved.local_port == port { "inbound" } else { "outbound" }).or_default();
         *acked += moved.acked;
@@ -141,8 +145,8 @@ fn told(events: &Receiver<(u64, Moved)>, ends: usize, port: u16) -> BTreeMap<&'s
     told
 }
 
-/// Groups while short connections come and go between gathers: the totals are, to the byte, what the kernel tells another
-/// listener, and the connections that ended are as many as the test has made.
+/// Groups while short connections are opened and closed between gathers: the totals equal, to the byte, what the
+/// kernel reports to another listener, and the number of closed connections is that of the test.
 #[test]
 fn values_of_groups() {
     if !(needs_sock_diag() && namespace::enter()) {
@@ -155,7 +159,7 @@ fn values_of_groups() {
     plugin.env_remove("HOST_PROC").env_remove("HOST_SYS");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
     let port = listener.local_addr().expect("its address").port();
-    // So that both groups are there at each gather.
+    // So that both groups exist at each gather.
     let kept = Connection::make(&listener, [1000, 2000]);
     let events = listen();
     let mut soak = Soak::start("values of groups", plugin);
@@ -171,11 +175,11 @@ fn values_of_groups() {
             connection.finish();
         }
         closed += count as u64;
-        for (direction, told) in told(&events, 2 * count, port) {
+        for (direction, told) in closed_by_direction(&events, 2 * count, port) {
             let moved = if direction == "outbound" { sent } else { [sent[1], sent[0]] };
             let total = totals.get_mut(direction).expect("a group");
             for ((total, told), moved) in total.iter_mut().zip(told).zip(moved) {
-                // A SYN and a FIN may count as a byte.
+                // A SYN and a FIN may count as one byte each.
                 assert!((moved..=moved + 2 * count as u64).contains(&told), "{told}, {moved} {direction}");
                 *total += told;
             }
@@ -195,7 +199,7 @@ fn values_of_groups() {
         let internal = lines.last().expect("a line");
         let counts = ["closed", "closed_lost", "errors"].map(|field| value(internal, field));
         assert_eq!(counts, [2 * closed, 0, 0], "gather {gather}: {internal}");
-        // Ports are used again after a second: no more connections than there are.
+        // A port can be reused after a second, so the rate of connections must be limited.
         thread::sleep(Duration::from_millis(5));
     }
     drop(kept);

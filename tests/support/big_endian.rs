@@ -1,4 +1,4 @@
-//! Recordings of little-endian kernels, as a big-endian kernel would have written them.
+//! Converts recordings of little-endian kernels to what a big-endian kernel would have written.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub fn copy_tables(from: &Path, to: &Path) {
     }
 }
 
-/// A table in `/proc/net`: the kernel prints the words of an address as numbers.
+/// Converts a table in `/proc/net`, where the kernel prints the words of an address as numbers.
 fn table(text: &str) -> String {
     let addresses =
         Regex::new("([0-9A-F]{32}|[0-9A-F]{8}):[0-9A-F]{4} ").expect("a constant pattern compiles");
@@ -35,7 +35,7 @@ fn table(text: &str) -> String {
     addresses.replace_all(text, swapped).into_owned()
 }
 
-/// Netlink messages that list sockets of this protocol.
+/// Converts netlink messages that list sockets of this protocol.
 pub fn messages(protocol: Protocol, mut stream: Vec<u8>) -> Vec<u8> {
     const NLMSG_DONE: u16 = 3;
     let mut rest = stream.as_mut_slice();
@@ -69,7 +69,7 @@ pub fn messages(protocol: Protocol, mut stream: Vec<u8>) -> Vec<u8> {
 }
 
 fn attributes(protocol: Protocol, mut rest: &mut [u8]) {
-    /// Up to `snd_wnd` of Linux 6.18, from the first number that is no byte.
+    /// The widths of the numbers up to `snd_wnd` of Linux 6.18, without the single bytes at the start.
     const TCP_INFO: [&[usize]; 7] = [&[4; 24], &[8; 4], &[4; 6], &[8; 4], &[4; 2], &[8; 2], &[4; 4]];
     while rest.len() >= 4 {
         let length = usize::from(u16::from_le_bytes([rest[0], rest[1]]));
@@ -79,7 +79,7 @@ fn attributes(protocol: Protocol, mut rest: &mut [u8]) {
         swap(header, &[2, 2]);
         match (protocol, kind) {
             (Protocol::Tcp, 2) => swap(&mut value[8..], &TCP_INFO.concat()),
-            // Of inet the name of the congestion control, single bytes, and the cgroup's number; of unix the path.
+            // Nothing to swap: the name of the congestion control, single bytes, and paths.
             (Protocol::Tcp | Protocol::Udp, 4..=6 | 8 | 11) | (Protocol::Unix, 0 | 6) => {}
             (Protocol::Tcp | Protocol::Udp, 21) => swap(value, &[8]),
             _ => {
@@ -91,7 +91,7 @@ fn attributes(protocol: Protocol, mut rest: &mut [u8]) {
     }
 }
 
-/// Swaps the bytes of numbers of these widths, one behind the other, as far as there are any.
+/// Swaps the bytes of consecutive numbers of these widths, up to the end of `bytes`.
 fn swap(mut bytes: &mut [u8], widths: &[usize]) {
     for width in widths {
         let Some((number, tail)) = bytes.split_at_mut_checked(*width) else { return };

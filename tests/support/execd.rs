@@ -180,7 +180,7 @@ pub fn children(parent: i32) -> Vec<i32> {
     .collect()
 }
 
-/// The processes whose ids are in a file that still run.
+/// The processes that still run, of those whose ids are in a file.
 pub fn left(pids: &Path) -> Vec<i32> {
     let pids = fs::read_to_string(pids).unwrap_or_default();
     let pids = pids.split_whitespace().map(|pid| pid.parse().expect("a process id"));

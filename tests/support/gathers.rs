@@ -1,4 +1,4 @@
-//! A running plugin that a test asks for one gather after the other.
+//! A running plugin with `inputs.net` that gathers on request.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use super::needs::find;
 use super::write;
 
-/// A running plugin, whose last metric of a gather is that of the protocol statistics.
+/// A running plugin. The protocol statistics are the last metric of each gather.
 pub struct Gatherer {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -44,7 +44,7 @@ impl Gatherer {
         }
     }
 
-    /// Ends it.
+    /// Closes stdin and waits for the end of the plugin.
     pub fn end(mut self) {
         drop(self.stdin.take());
         assert!(self.child.wait().expect("it ends").success());
@@ -56,15 +56,15 @@ pub fn config(dir: &Path, options: &str) -> String {
     write(dir, "net.conf", &format!("[[inputs.net]]\n{options}\n"))
 }
 
-/// Ready to run a program where `/sys` shows the interfaces of this network namespace, with nothing in its environment, and
-/// with `powerless` as nobody and without a capability.
+/// A command that runs a program with an empty environment and with a `/sys` that shows the interfaces of this
+/// network namespace. With `powerless`, it runs as nobody without capabilities.
 pub fn with_own_sysfs(program: &Path, powerless: bool) -> Command {
     let script = "mount -t sysfs sysfs /sys && exec \"$@\"";
     let mut command = Command::new(find("unshare").expect("util-linux is installed"));
     command.args(["-m", "sh", "-c", script, "sh"]);
     if powerless {
         command.arg("setpriv");
-        // In a user namespace of its own, root may be the only user that there is.
+        // In a user namespace, root may be the only user.
         let users = std::fs::read_to_string("/proc/self/uid_map").expect("/proc is there");
         if users.split_whitespace().nth(2).is_some_and(|count| count.len() > 5) {
             command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);

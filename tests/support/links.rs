@@ -1,4 +1,4 @@
-//! Network devices that a test makes by itself: a message to the kernel costs a hundredth of a run of `ip`.
+//! Creates and changes network devices with netlink messages, which cost a hundredth of a run of `ip`.
 
 use std::time::{Duration, Instant};
 
@@ -36,13 +36,13 @@ fn ifinfomsg(index: i32, flags: u32, change: u32) -> Vec<u8> {
 }
 
 impl Links {
-    /// Opens it.
+    /// Opens the socket.
     pub fn open() -> Self {
         let channel = KernelChannel::open(SockProtocol::NetlinkRoute, 0, 64 * 1024).expect("a socket");
         Self { channel, sequence: 0 }
     }
 
-    /// Makes a pair of veth devices; the first has this index.
+    /// Creates a pair of veth devices. The first gets this index.
     pub fn add_pair(&mut self, index: i32, name: &str, peer: &str) -> Result<(), Errno> {
         let other = Request::one(0).push(&ifinfomsg(0, 0, 0)).attribute(IFLA_IFNAME, peer.as_bytes());
         let peer = Request::one(0).nested(VETH_INFO_PEER, &[]).push(&other.finish(0)[HEADER..]).finish(0);
@@ -56,33 +56,33 @@ impl Links {
         self.run(request, CREATE)
     }
 
-    /// Sets the device of that index up or down.
+    /// Sets the device with this index up or down.
     pub fn set_up(&mut self, index: i32, up: bool) -> Result<(), Errno> {
         self.run(Request::one(RTM_NEWLINK).push(&ifinfomsg(index, u32::from(up), IFF_UP)), 0)
     }
 
-    /// Sets the device of that name up.
+    /// Sets the device with this name up.
     pub fn set_up_by_name(&mut self, name: &str) -> Result<(), Errno> {
         let request = Request::one(RTM_NEWLINK).push(&ifinfomsg(0, IFF_UP, IFF_UP));
         self.run(request.attribute(IFLA_IFNAME, name.as_bytes()), 0)
     }
 
-    /// Gives it another name.
+    /// Renames the device.
     pub fn rename(&mut self, index: i32, name: &str) -> Result<(), Errno> {
         self.set(index, IFLA_IFNAME, name.as_bytes())
     }
 
-    /// Gives it an alias.
+    /// Sets the alias of the device.
     pub fn set_alias(&mut self, index: i32, alias: &[u8]) -> Result<(), Errno> {
         self.set(index, IFLA_IFALIAS, alias)
     }
 
-    /// Moves it to the network namespace of a process.
+    /// Moves the device to the network namespace of a process.
     pub fn move_to(&mut self, index: i32, process: u32) -> Result<(), Errno> {
         self.set(index, IFLA_NET_NS_PID, &process.to_ne_bytes())
     }
 
-    /// Deletes the device of that name, and the other one of its pair.
+    /// Deletes the device with this name, and its peer.
     pub fn delete(&mut self, name: &str) -> Result<(), Errno> {
         let request = Request::one(RTM_DELLINK).push(&ifinfomsg(0, 0, 0));
         self.run(request.attribute(IFLA_IFNAME, name.as_bytes()), 0)

@@ -34,7 +34,8 @@ pub use skip::skipped;
 
 /// The binary under test, with an empty environment.
 ///
-/// `PLUGIN_UNDER_TEST` can be another command line for it: QEMU with its flags and a binary for another architecture.
+/// `PLUGIN_UNDER_TEST` replaces it with another command line: QEMU with its flags, and a binary for another
+/// architecture.
 pub fn plugin() -> Command {
     let words = std::env::var("PLUGIN_UNDER_TEST").unwrap_or_default();
     let mut words = words.split_whitespace();
@@ -95,7 +96,8 @@ pub fn peak(child: &Child) -> Option<u64> {
     peak.trim().trim_end_matches(" kB").parse().ok()
 }
 
-/// Writes a fake ss to `dir` that ignores SIGTERM and never ends, nor does its child. It writes both process ids to `pids`.
+/// Writes a fake ss to `dir` that ignores SIGTERM and never ends. Neither does its child. It writes both process ids
+/// to `pids`.
 pub fn hanging_ss(dir: &Path) {
     let pids = dir.join("pids");
     let body = format!(

@@ -1,4 +1,4 @@
-//! One gather of the plugin with `--once`, read.
+//! Runs the plugin with `--once` and parses its output.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use super::{plugin, write};
 
 /// The fields of a line, by name.
 pub type Fields = BTreeMap<String, String>;
-/// The lines of a gather, each as its tags and its fields; sockets may share tags.
+/// The lines of a gather: tags and fields of each. Sockets may have equal tags.
 pub type Lines = Vec<(String, Fields)>;
 
 /// One gather of a section of `inputs.socketstat` with these options, sorted.
 ///
 /// # Panics
-/// Where the plugin reports an error.
+/// If the plugin reports an error.
 pub fn gather(options: &str) -> Lines {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let config = format!("[[inputs.socketstat]]\n  timeout = \"60s\"\n  internal = false\n{options}\n");
@@ -29,7 +29,7 @@ pub fn gather(options: &str) -> Lines {
     lines
 }
 
-/// A line of which no tag or field has an escaped comma.
+/// Parses a line without escaped commas.
 fn parse(line: &str) -> (String, Fields) {
     let mut parts = line.rsplitn(3, ' ');
     let (_, fields, tags) = (parts.next(), parts.next(), parts.next());

@@ -1,5 +1,5 @@
-//! Sockets of the protocols that many kernels lack, and what ss has to show of each: SCTP, DCCP, MPTCP, and raw sockets where the
-//! kernel lists them itself.
+//! Sockets of protocols that many kernels do not support, and the expected output of ss for each: SCTP, DCCP, MPTCP,
+//! and raw sockets on kernels that list them over netlink.
 
 use std::any::Any;
 use std::io::Write as _;
@@ -22,12 +22,12 @@ const MPTCP: (c_int, c_int) = (libc::SOCK_STREAM, 262);
 const SCTP_ONE_TO_ONE: (c_int, c_int) = (libc::SOCK_STREAM, libc::IPPROTO_SCTP);
 const SCTP_ONE_TO_MANY: (c_int, c_int) = (libc::SOCK_SEQPACKET, libc::IPPROTO_SCTP);
 
-// Of include/uapi/linux/sctp.h.
+// From include/uapi/linux/sctp.h.
 const SCTP_INITMSG: c_int = 2;
 const SCTP_DEFAULT_SEND_PARAM: c_int = 10;
 const SCTP_SOCKOPT_BINDX_ADD: c_int = 100;
 
-/// A neighbour that never answers, behind the device `rare0`.
+/// A neighbour that never answers, on the device `rare0`.
 const SILENT: &str = "192.0.2.9:7";
 
 /// Holds sockets open until it is dropped.
@@ -36,7 +36,7 @@ pub struct Rare {
     made: Vec<(Protocol, String)>,
 }
 
-/// What of a row is known beforehand: its state, addresses and ports.
+/// The cells of a row that are known in advance: state, addresses and ports.
 pub fn summary(row: &Row) -> String {
     let cell = |key: &str| row.get(key).map(String::as_str).unwrap_or_default();
     let [state, local, local_port] = ["state", "local_addr", "local_port"].map(cell);
@@ -45,7 +45,7 @@ pub fn summary(row: &Row) -> String {
 }
 
 impl Rare {
-    /// All of them, in the namespace of this process, whose loopback is up.
+    /// Creates all of them, in the namespace of this process. The loopback must be up.
     pub fn new() -> Self {
         for arguments in [
             "link add rare0 type dummy",
@@ -65,12 +65,12 @@ impl Rare {
         rare.silent();
         rare.mptcp();
         rare.raw();
-        // For the acknowledgements that are delayed.
+        // Waits for delayed acknowledgements.
         sleep(Duration::from_millis(500));
         rare
     }
 
-    /// What ss has to show of this protocol, sorted.
+    /// The expected output of ss for this protocol, sorted.
     pub fn made(&self, protocol: Protocol) -> Vec<String> {
         let of_it = self.made.iter().filter(|(of, _)| *of == protocol);
         let mut made: Vec<String> = of_it.map(|(_, summary)| summary.clone()).collect();
@@ -82,8 +82,8 @@ impl Rare {
         self.made.push((protocol, summary));
     }
 
-    /// Two associations, whose server sends on 32 streams. ss shows
-    /// each socket, and below it its association, on the device that the packets take.
+    /// Two associations. The server sends on 32 streams. ss prints each socket and, below it, its association with
+    /// the device of its packets.
     fn sctp_one_to_one(&mut self, address: &str) {
         let address: IpAddr = address.parse().unwrap();
         let listener = made_socket(address, SCTP_ONE_TO_ONE);
@@ -91,7 +91,7 @@ impl Rare {
         setsockopt(&listener, libc::IPPROTO_SCTP, SCTP_INITMSG, &streams).unwrap();
         let listener = listening(listener, address);
         for _ in 0..2 {
-            // Bound, as its association would be listed by another address of the loopback.
+            // Binds the client, since its association might otherwise be listed with another address of the loopback.
             let client = made_socket(address, SCTP_ONE_TO_ONE);
             bind(client.as_raw_fd(), &storage(SocketAddr::new(address, 0))).unwrap();
             let (client, mut server) = connected(client, &listener);
@@ -111,7 +111,7 @@ impl Rare {
         self.held.push(Box::new(listener));
     }
 
-    /// A server of two addresses with three associations, all of one socket; its clients have one each.
+    /// A server socket with two addresses and three associations. Its clients have one association each.
     fn sctp_one_to_many(&mut self) {
         let address = IpAddr::from([127, 0, 0, 1]);
         let server = made_socket(address, SCTP_ONE_TO_MANY);
@@ -138,8 +138,8 @@ impl Rare {
         self.held.push(Box::new(server));
     }
 
-    /// A pair whose client has heard nothing since it connected (its state PARTOPEN is none that ss asks for), one that has, and
-    /// one whose client is closed.
+    /// Three connections: one whose client has received nothing since it connected (ss does not request its state
+    /// PARTOPEN), one whose client has received data, and one whose client is closed.
     fn dccp(&mut self, address: &str) {
         let address = address.parse().unwrap();
         let listener = listening(made_socket(address, DCCP), address);
@@ -161,7 +161,7 @@ impl Rare {
         self.held.push(Box::new(listener));
     }
 
-    /// What waits for the answer of one who is silent.
+    /// Sockets that wait for an answer that never comes.
     fn silent(&mut self) {
         let remote: SocketAddr = SILENT.parse().unwrap();
         for (protocol, kind) in [(Protocol::Dccp, DCCP), (Protocol::Sctp, SCTP_ONE_TO_ONE)] {
@@ -180,7 +180,7 @@ impl Rare {
         }
     }
 
-    /// Its subflows are TCP sockets.
+    /// MPTCP connections. Their subflows are TCP sockets.
     fn mptcp(&mut self) {
         for address in ["127.0.0.1", "::1"] {
             let address = address.parse().unwrap();
@@ -194,8 +194,8 @@ impl Rare {
         }
     }
 
-    /// Not connected, bound, connected, on a device, of both families. A kernel that lists raw sockets itself lists all of them,
-    /// whether they are connected or not.
+    /// Raw sockets of both families: unconnected, bound, connected, bound to a device. A kernel that lists raw
+    /// sockets over netlink lists all of them, connected or not.
     fn raw(&mut self) {
         for (own, other) in [("127.0.0.1", "127.0.0.3"), ("::1", "::1")] {
             let [own, other]: [IpAddr; 2] = [own.parse().unwrap(), other.parse().unwrap()];
@@ -204,7 +204,7 @@ impl Rare {
                 let with_port = on(device, SocketAddr::new(address, 0));
                 with_port.trim_end_matches(":0").trim_end_matches('%').to_owned()
             };
-            // The number of the protocol stands in the place of the local port.
+            // The protocol number is printed in place of the local port.
             for (number, bound, peer, device) in [
                 (17, false, false, ""),
                 (132, true, false, ""),
@@ -225,7 +225,7 @@ impl Rare {
                 }
                 let local = match (bound, peer) {
                     (true, _) => bracketed(other, device),
-                    // The address from which the peer is reached.
+                    // The source address of packets to the peer.
                     (false, true) => bracketed(own, device),
                     (false, false) if device.is_empty() => any.to_owned(),
                     (false, false) => format!("{any}%{device}"),
@@ -260,10 +260,10 @@ fn storage(address: SocketAddr) -> SockaddrStorage {
     SockaddrStorage::from(address)
 }
 
-/// A socket of the family of `address`; nix has no names for most of these types and protocols.
+/// A socket of the family of `address`. nix does not have most of these types and protocols.
 fn made_socket(address: IpAddr, (kind, protocol): (c_int, c_int)) -> OwnedFd {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    // SAFETY: socket(2) takes three numbers, and the descriptor that it returns belongs to nobody else.
+    // SAFETY: socket(2) takes three numbers, and the returned descriptor has no other owner.
     #[allow(unsafe_code)]
     let socket = unsafe {
         let descriptor = libc::socket(family, kind | libc::SOCK_CLOEXEC, protocol);
@@ -272,7 +272,7 @@ fn made_socket(address: IpAddr, (kind, protocol): (c_int, c_int)) -> OwnedFd {
     socket.unwrap_or_else(|error| panic!("socket of type {kind}, protocol {protocol}: {error}"))
 }
 
-/// Sets an option whose value is these bytes.
+/// Sets a socket option to these bytes.
 fn setsockopt(socket: &impl AsRawFd, level: c_int, name: c_int, value: &[u8]) -> nix::Result<()> {
     let length = u32::try_from(value.len()).unwrap();
     // SAFETY: setsockopt(2) reads `length` bytes of `value`.

@@ -91,7 +91,7 @@ fn socket(protocol: Protocol, line: &str) -> Row {
     };
     let mut rest = line.trim_end();
     let mut row = Row::from([("proto".to_owned(), protocol.to_string())]);
-    // An SCTP association stands below its socket.
+    // An SCTP association is printed below its socket.
     rest = rest.strip_prefix("`- ").unwrap_or(rest);
     for column in columns {
         let (cell, tail) = rest.split_once(' ').unwrap();

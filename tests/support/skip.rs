@@ -5,7 +5,8 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
-/// In the environment of a test that another test runs, says where: that one hears what it says, and notes it.
+/// Set in the environment of a test that another test runs, to the place where it runs. The outer test reads its
+/// output, and records skipped tests.
 pub const WITHIN: &str = "TEST_WITHIN_ANOTHER";
 
 /// Reports why a test is skipped on the real standard output, and records it for `tests/skipped.rs`. Fails if `REQUIRE_ALL`

@@ -1,4 +1,4 @@
-//! A second reader of the kernel's TCP sockets and of their ends, that knows nothing of the library.
+//! Lists the kernel's TCP sockets and reports closed ones, independently of the library.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -11,7 +11,7 @@ use nix::sys::socket::{
     socket,
 };
 
-/// What one socket has moved.
+/// The byte counters of one socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
     pub acked: u64,
@@ -23,14 +23,14 @@ pub struct Moved {
 /// Sockets by their cookies.
 pub type Sockets = BTreeMap<u64, Moved>;
 
-/// The ends of sockets from now on, as they come.
+/// Reports sockets that are closed from now on.
 pub fn listen() -> Receiver<(u64, Moved)> {
     // SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY are 1 and 3.
     let socket = open(0b101);
     let (sender, receiver) = channel();
     thread::spawn(move || {
         loop {
-            // ENOBUFS is a loss, which would make the tests fail: they count.
+            // A loss of messages (ENOBUFS) ends this thread, and the test fails.
             for (cookie, moved) in messages(&socket).0 {
                 if moved.remote_port != 0 && sender.send((cookie, moved)).is_err() {
                     return;
@@ -41,7 +41,7 @@ pub fn listen() -> Receiver<(u64, Moved)> {
     receiver
 }
 
-/// The connections that there are.
+/// Lists the current connections.
 pub fn dump() -> Sockets {
     let socket = open(0);
     let mut sockets = Sockets::new();
@@ -79,7 +79,7 @@ fn open(groups: u32) -> OwnedFd {
     socket
 }
 
-/// The sockets of one datagram, and whether it ends a dump.
+/// Receives one datagram. Returns its sockets, and whether it ends a dump.
 fn messages(socket: &OwnedFd) -> (Vec<(u64, Moved)>, bool) {
     let mut buffer = vec![0; 64 << 10];
     let length = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()).expect("the kernel answers");
@@ -110,7 +110,7 @@ fn one(payload: &[u8]) -> Option<(u64, Moved)> {
         }
         attributes = &attributes[length.next_multiple_of(4).min(attributes.len())..];
     }
-    // One in TIME-WAIT, of which there are two kinds.
+    // A socket without `tcp_info`, which is in TIME-WAIT.
     None
 }
 

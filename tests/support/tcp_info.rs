@@ -1,4 +1,4 @@
-//! Every field of `tcp_info` that `ss -tinO` prints, beside what the plugin writes of it.
+//! Compares every field of `tcp_info` that `ss -tinO` prints with the plugin's field.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -12,13 +12,13 @@ use super::once::{Fields, gather};
 enum Printed {
     /// `name:5`
     Whole,
-    /// `name:0.123`, in thousands of our unit.
+    /// `name:0.123`, in milliseconds; ours is in microseconds.
     Thousands,
-    /// `name:1/2`, of which this is one.
+    /// `name:1/2`. The field is one of the two.
     Half(usize),
-    /// Half of it, in thousands of our unit.
+    /// `name:0.1/0.2`, in milliseconds. The field is one of the two.
     HalfThousands(usize),
-    /// Not exactly: rounded, or the time since something, which goes on.
+    /// Cannot be compared: rounded, or the time since an event.
     Inexactly,
 }
 
@@ -35,11 +35,11 @@ fn printed(field: &Field) -> Printed {
     }
 }
 
-/// The value of a field in the words of `ss -tinO`; `None` where ss does not print it, or not exactly.
+/// The value of a field in the words of `ss -tinO`; `None` if ss does not print it, or not exactly.
 fn value(field: &Field, words: &[&str]) -> Option<u64> {
     let text = words.iter().find_map(|word| word.strip_prefix(field.ss)?.strip_prefix(':'))?;
     let part = |at| text.split('/').nth(at);
-    // Of those ss prints six digits (`%g`), so a longer one is rounded.
+    // ss prints six digits (`%g`), so longer values are rounded.
     let thousands = |text: &str| {
         let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
         if whole.len() > 3 { None } else { format!("{whole}{rest:0<3}").parse().ok() }
@@ -53,7 +53,7 @@ fn value(field: &Field, words: &[&str]) -> Option<u64> {
     }
 }
 
-/// Each socket that `ss -tinO` lists: its ends, and the words behind them.
+/// Each socket that `ss -tinO` lists: its endpoints, and the words after them.
 fn ss() -> Vec<(String, Vec<String>)> {
     let output = Command::new("ss").args(["-tinO"]).output().expect("ss runs");
     let text = String::from_utf8(output.stdout).expect("ss prints UTF-8");
@@ -65,7 +65,7 @@ fn ss() -> Vec<(String, Vec<String>)> {
     rows.collect()
 }
 
-/// Each socket that the plugin lists with all fields, by its ends as ss prints them.
+/// Each socket that the plugin lists, with all fields, by its endpoints as ss prints them.
 fn ours() -> BTreeMap<String, Fields> {
     let lines = gather("protocols = [\"tcp\"]\nsource = \"netlink\"\nextra_fields = [\"*\"]");
     let ends = |tags: &str| {
@@ -77,12 +77,14 @@ fn ours() -> BTreeMap<String, Fields> {
     lines.into_iter().map(|(tags, fields)| (ends(&tags), fields)).collect()
 }
 
-/// Compares the sockets that stand still, and adds the names of the fields that ss prints of any. How many sockets those are.
+/// Compares the sockets that do not change during the comparison. Adds the names of the compared fields to
+/// `compared`. Returns the number of compared sockets.
 ///
 /// # Panics
-/// Where a field differs.
+/// If a field differs.
 pub fn compare_with_ss(compared: &mut BTreeSet<&'static str>) -> usize {
-    // Timers run meanwhile: compare sockets of which ss prints the same before and after, but for the times since.
+    // Timers may change sockets, so compare only sockets for which ss prints the same before and after, except for
+    // times that always grow.
     let is_steady = |word: &&String| {
         !["last", "busy", "rwnd_limited", "sndbuf_limited"].iter().any(|name| word.starts_with(name))
     };
@@ -102,7 +104,7 @@ pub fn compare_with_ss(compared: &mut BTreeSet<&'static str>) -> usize {
             compared.insert(field.name);
         }
         let congestion = fields.get("congestion").map(|name| name.trim_matches('"'));
-        // What is left of a connection in FIN-WAIT-2 has none.
+        // An orphaned connection in FIN-WAIT-2 has no congestion control.
         assert!(congestion.map_or(steady.is_empty(), |name| steady.contains(&name)), "{fields:?} {steady:?}");
     }
     sockets

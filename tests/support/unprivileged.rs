@@ -11,7 +11,7 @@ use super::plugin;
 
 /// The user and the group `nobody`.
 const NOBODY: u32 = 65534;
-/// Options that drop all capabilities for good.
+/// Options of setpriv that drop all capabilities permanently.
 const POWERLESS: &[&str] = &["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"];
 
 /// The plugin as nobody if this process is root, otherwise as the current user. Makes `dir` readable and copies the program
