@@ -170,7 +170,7 @@ fn sigkill_leaves_no_child() {
 fn a_timeout_kills_the_child_and_affects_only_its_protocol() {
     let dir = dir();
     hanging_ss(dir.path());
-    let sockets = SOCKETS.replace("60s", "200ms");
+    let sockets = SOCKETS.replace("60s", "2s");
     let mut plugin = Execd::start(dir.path(), &format!("{sockets}{NET}"));
     plugin.send(b"\n");
     let pids = hanging_pids(dir.path());
