@@ -21,9 +21,9 @@ pub fn all(options: &Options) -> Result<()> {
     let contenders = Contenders::new()?;
     let mut results = Results { binary: megabytes(fs::metadata(OURS)?.len()), ..Results::default() };
     starts(&contenders, &mut results)?;
-    churn(options, &contenders, &mut results)?;
     sockets(options, &contenders, &mut results)?;
     interfaces(options, &contenders, &mut results)?;
+    churn(options, &contenders, &mut results)?;
     let text = report::markdown(options, &results);
     print!("{text}");
     if options.save {
@@ -46,7 +46,7 @@ fn starts(contenders: &Contenders, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// Runs before there are other sockets.
+/// Runs last: it leaves sockets in TIME-WAIT for a minute, and every dump of the kernel walks over them.
 fn churn(options: &Options, contenders: &Contenders, results: &mut Results) -> Result<()> {
     for round in 1..=options.rounds.min(CHURNS) {
         if options.churn > 0 {
