@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Groups;
 use super::keys::{Keys, Known};
 use super::kind::owner_of;
-use super::table::Sums;
+use super::table::{self, Sums};
 use crate::inputs::socketstat::socket::{Endpoint, Protocol, Socket, TcpInfo};
 use crate::inputs::socketstat::totals::Ended;
 
@@ -108,9 +108,7 @@ impl Dump<'_> {
         stats.closed += 1;
         let owner = remembered.or_else(|| kind.listener(socket));
         if *owned && owner.is_none() {
-            // The first two counters: bytes acknowledged and received.
-            let bytes = growth.iter().take(2).fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
-            stats.unattributed_bytes = stats.unattributed_bytes.saturating_add(bytes);
+            stats.unattributed_bytes = stats.unattributed_bytes.saturating_add(table::bytes(growth));
         }
         let known = Known { listening: &kind.listening, owner, now: self.now };
         keys.of_socket(kind.protocol, socket, &known, owners, key);
@@ -129,17 +127,15 @@ impl Dump<'_> {
     /// The place of the group for the current key.
     fn place(&mut self) -> usize {
         let Groups { keys, kinds, table, key, single, .. } = &mut *self.groups;
-        if !table.has_room(key) {
-            return self.place_of_other();
-        }
         let groups = table.groups.len();
-        let place = table.place(self.kind, key);
+        let Some(place) = table.place_within_limit(self.kind, key) else { return self.place_of_other() };
         let Some(group) = table.groups.get_mut(place) else { return place };
         if *single && group.sums.sockets > 0 {
             // Another socket with the same tags, which is frequent with packet sockets.
             group.namesakes += 1;
             key.extend_from_slice(&group.namesakes.to_be_bytes());
-            return if table.has_room(key) { table.place(self.kind, key) } else { self.place_of_other() };
+            let place = table.place_within_limit(self.kind, key);
+            return place.unwrap_or_else(|| self.place_of_other());
         }
         if place == groups
             && let Some(kind) = kinds.get(self.kind)

@@ -7,7 +7,7 @@ use super::kind::Kind;
 use super::lines::Lines;
 use super::options::RankBy;
 use super::rank::{self, Candidate};
-use super::table::{Group, MOST_GROUPS};
+use super::table::{self, Group, MOST_GROUPS};
 use crate::inputs::socketstat::totals;
 use crate::metric::Metric;
 
@@ -73,8 +73,7 @@ impl Groups {
     fn candidate(&self, place: usize, group: &Group, kind: &Kind) -> Candidate {
         let growth = self.table.growth(place);
         let size = match self.rank_by {
-            // The first two counters: bytes acknowledged and received.
-            RankBy::Bytes => growth.iter().take(2).fold(0, |sum: u64, bytes| sum.saturating_add(*bytes)),
+            RankBy::Bytes => table::bytes(growth),
             RankBy::Sockets => group.sums.sockets,
             RankBy::Queue => group.sums.recv_q.saturating_add(group.sums.send_q),
         };

@@ -58,6 +58,11 @@ pub(super) struct Sums {
     pub(super) send_q_max: u64,
 }
 
+/// The bytes in the growth of counters: the first two are bytes acknowledged and received.
+pub(super) fn bytes(growth: &[u64]) -> u64 {
+    growth.iter().take(2).fold(0, |sum: u64, bytes| sum.saturating_add(*bytes))
+}
+
 impl Sums {
     /// The sums of one socket.
     pub(super) fn of_socket(recv_q: u64, send_q: u64) -> Self {
@@ -79,19 +84,25 @@ impl Table {
         Self { counters, ..Self::default() }
     }
 
-    /// Whether there is a group with this key, or room for one more.
-    pub(super) fn has_room(&self, key: &[u8]) -> bool {
-        let is_it = |place: usize| self.groups.get(place).is_some_and(|group| self.key(group) == key);
-        self.groups.len() < MOST_GROUPS || self.index.find(self.secret.hash_one(key), is_it).is_some()
-    }
-
     /// The place of the group with this key. Adds the group if it does not exist.
     pub(super) fn place(&mut self, kind: usize, key: &[u8]) -> usize {
         let hash = self.secret.hash_one(key);
-        let is_it = |place: usize| self.groups.get(place).is_some_and(|group| self.key(group) == key);
-        if let Some(place) = self.index.find(hash, is_it) {
-            return place;
-        }
+        self.find(hash, key).unwrap_or_else(|| self.push(kind, key, hash))
+    }
+
+    /// The same, but `None` if the group does not exist and there are [`MOST_GROUPS`] already.
+    pub(super) fn place_within_limit(&mut self, kind: usize, key: &[u8]) -> Option<usize> {
+        let hash = self.secret.hash_one(key);
+        let found = self.find(hash, key);
+        found.or_else(|| (self.groups.len() < MOST_GROUPS).then(|| self.push(kind, key, hash)))
+    }
+
+    fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
+        self.index.find(hash, |place| self.groups.get(place).is_some_and(|group| self.key(group) == key))
+    }
+
+    /// Adds a group.
+    fn push(&mut self, kind: usize, key: &[u8], hash: u64) -> usize {
         let place = self.groups.len();
         let start = self.keys.len();
         self.keys.extend_from_slice(key);
