@@ -30,6 +30,7 @@ pub mod output;
 mod platform;
 mod program;
 pub mod quote;
+pub mod shared;
 pub mod trigger;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::channel::{Channel, KernelChannel};
 use super::message::{DONE, ERROR, INTERRUPTED, Message, Messages, NOOP, OVERRUN};
 use super::request::Request;
-use super::shared::Shared;
+use crate::shared::Shared;
 
 /// The size of the receive buffer. The kernel fills a datagram with up to 32 KiB if the buffer has room.
 const DATAGRAM: usize = 64 * 1024;

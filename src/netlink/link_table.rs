@@ -15,7 +15,7 @@ use super::channel::{Events, KernelChannel};
 use super::dump::{DumpError, SharedDumper};
 use super::links::{self, Change, Link};
 use super::message::Messages;
-use super::shared::Shared;
+use crate::shared::Shared;
 
 /// `RTMGRP_LINK`: the mask of the multicast group `RTNLGRP_LINK`.
 const RTMGRP_LINK: u32 = 1;

@@ -19,7 +19,6 @@ pub mod message;
 #[cfg(target_os = "linux")]
 pub mod request;
 #[cfg(target_os = "linux")]
-pub mod shared;
 #[cfg(target_os = "linux")]
 pub mod stats;
 #[cfg(all(test, target_os = "linux"))]

@@ -3,7 +3,6 @@
 //! A thread receives the messages as they arrive, since the kernel's queue holds only a few hundred. It keeps the part of
 //! each message that the parser of dumps needs, so that the same code handles closed and listed sockets.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,7 @@ use super::netlink::rows::Rows;
 use super::socket::{Protocol, Socket, TcpInfo};
 use crate::netlink::destroy::{Destroyed, Drained, Waiter};
 use crate::netlink::message::Attributes;
+use crate::shared::Shared;
 
 /// The limit of what is kept between two gathers, in bytes: about 280,000 sockets with the default counters.
 const MOST: usize = 64 * 1024 * 1024;
@@ -36,7 +36,7 @@ const STACK: usize = 128 * 1024;
 /// The subscription of a section.
 #[derive(Debug)]
 pub(super) struct Closed<Q: Queue = Destroyed> {
-    shared: Arc<Mutex<Shared<Q>>>,
+    shared: Shared<State<Q>>,
 }
 
 /// The messages since the last gather.
@@ -96,7 +96,7 @@ impl Queue for Destroyed {
 
 /// The state that the thread and the gathers share.
 #[derive(Debug)]
-struct Shared<Q> {
+struct State<Q> {
     queue: Q,
     /// How many bytes of `tcp_info` are kept.
     info: usize,
@@ -125,9 +125,8 @@ impl<Q: Queue> Closed<Q> {
         let queue = subscribe()?;
         queue.lost()?;
         let waiter = queue.waiter()?;
-        let shared =
-            Arc::new(Mutex::new(Shared { queue, info, batch: Batch::default(), lost: 0, ended: false }));
-        let closed = Self { shared: Arc::clone(&shared) };
+        let shared = Shared::new(State { queue, info, batch: Batch::default(), lost: 0, ended: false });
+        let closed = Self { shared: shared.clone() };
         let thread = Builder::new().name(String::from("closed")).stack_size(STACK);
         thread
             .spawn(move || run(&shared, waiter, &subscribe, retry))
@@ -137,7 +136,7 @@ impl<Q: Queue> Closed<Q> {
 
     /// Takes the collected messages, including those that are still queued.
     pub(super) fn take(&self) -> Batch {
-        let mut shared = lock(&self.shared);
+        let mut shared = self.shared.lock();
         // The thread gets the same error. No host is so busy that this loop does not end.
         while shared.drain().is_ok_and(|messages| messages > 0) {}
         let Batch { lost, dropped, cpu_ns, .. } = shared.batch;
@@ -147,7 +146,7 @@ impl<Q: Queue> Closed<Q> {
 
 impl<Q: Queue> Drop for Closed<Q> {
     fn drop(&mut self) {
-        lock(&self.shared).ended = true;
+        self.shared.lock().ended = true;
     }
 }
 
@@ -164,29 +163,24 @@ impl Batch {
     }
 }
 
-/// The state is consistent after every step, so a poisoned lock does no harm.
-fn lock<Q>(shared: &Mutex<Shared<Q>>) -> MutexGuard<'_, Shared<Q>> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Collects until the section is dropped. If the subscription fails, it subscribes again: at once, and then after each
 /// delay of `retry`.
 fn run<Q: Queue>(
-    shared: &Mutex<Shared<Q>>,
+    shared: &Shared<State<Q>>,
     mut waiter: Q::Waiter,
     subscribe: &impl Fn() -> Result<Q, Errno>,
     retry: Duration,
 ) {
     loop {
         let broken = match collect(shared, &waiter) {
-            Ok(()) if lock(shared).ended => return,
+            Ok(()) if shared.lock().ended => return,
             Ok(()) => continue,
             Err(errno) => errno,
         };
-        lock(shared).batch.broken = Some(broken);
+        shared.lock().batch.broken = Some(broken);
         waiter = loop {
             let again = subscribe().and_then(|queue| Ok((queue.waiter()?, queue)));
-            let mut shared = lock(shared);
+            let mut shared = shared.lock();
             if shared.ended {
                 return;
             }
@@ -202,11 +196,11 @@ fn run<Q: Queue>(
 
 /// Takes messages in batches. The pause after each batch saves context switches during a burst, but is never long enough
 /// for the queue to fill.
-fn collect<Q: Queue>(shared: &Mutex<Shared<Q>>, waiter: &Q::Waiter) -> Result<(), Errno> {
+fn collect<Q: Queue>(shared: &Shared<State<Q>>, waiter: &Q::Waiter) -> Result<(), Errno> {
     Q::wait(waiter, IDLE)?;
     let mut last = Instant::now();
     loop {
-        let mut guard = lock(shared);
+        let mut guard = shared.lock();
         let messages = guard.drain()?;
         let cpu = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
         guard.batch.cpu_ns = u64::try_from(Duration::from(cpu).as_nanos()).unwrap_or(u64::MAX);
@@ -221,7 +215,7 @@ fn collect<Q: Queue>(shared: &Mutex<Shared<Q>>, waiter: &Q::Waiter) -> Result<()
     }
 }
 
-impl<Q: Queue> Shared<Q> {
+impl<Q: Queue> State<Q> {
     /// Takes the queued messages and returns their number.
     fn drain(&mut self) -> Result<u64, Errno> {
         let Self { queue, info, batch, .. } = self;

@@ -1,5 +1,5 @@
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 
 use super::*;
 use crate::inputs::socketstat::field::printed;

@@ -1,4 +1,4 @@
-//! A value that several sections share and use one at a time.
+//! A value that sections or threads share and use one at a time.
 
 use std::fmt::{Debug, Formatter, Result as FmtResult};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
