@@ -130,7 +130,7 @@ fn line_protocol(bencher: Bencher<'_, '_>) {
         state: State::Number(1),
         recv_q: Some(0),
         send_q: Some(0),
-        tcp: TcpInfo::Printed([Some(101), Some(100), Some(4), Some(3), Some(1), Some(1)]),
+        tcp: TcpInfo::Printed(&[Some(101), Some(100), Some(4), Some(3), Some(1), Some(1)]),
         ..Socket::default()
     };
     let mut lines = SocketLines::default();

@@ -14,7 +14,7 @@ pub enum TcpInfo<'a> {
     /// The kernel's `struct tcp_info`. Its length depends on the kernel's version.
     Raw(&'a [u8]),
     /// The counters that ss printed, in the order of [`CONTRACT`]. ss omits those that are 0.
-    Printed([Option<u64>; PRINTED]),
+    Printed(&'a [Option<u64>; PRINTED]),
 }
 
 /// The number of counters that are written without `extra_fields`: the first ones of the table.
@@ -96,7 +96,7 @@ impl Field {
 pub(crate) fn printed(info: &TcpInfo<'_>) -> [Option<u64>; PRINTED] {
     match info {
         TcpInfo::Unknown => [None; PRINTED],
-        TcpInfo::Printed(counters) => *counters,
+        TcpInfo::Printed(counters) => **counters,
         TcpInfo::Raw(info) => {
             let mut counters = [None; PRINTED];
             for (counter, field) in counters.iter_mut().zip(CONTRACT) {

@@ -11,6 +11,7 @@ mod gather;
 mod keys;
 mod kind;
 mod lines;
+mod memo;
 mod notes;
 mod options;
 mod rank;
@@ -29,6 +30,7 @@ use crate::config::OptionError;
 use keys::{Key, Keys};
 use kind::Kind;
 use lines::SpreadNames;
+use memo::Memo;
 use notes::Notes;
 pub(super) use options::GroupOptions;
 use options::{RankBy, Settings};
@@ -68,6 +70,7 @@ pub(super) struct Groups {
     secret: RandomState,
     key: Vec<u8>,
     growth: Vec<u64>,
+    memo: Memo,
 }
 
 /// Statistics about the groups, for the metric `internal_socketstat`.
@@ -132,6 +135,7 @@ impl Groups {
             said_overflow: false,
             secret: RandomState::new(),
             key: Vec::new(),
+            memo: Memo::default(),
             growth: vec![0; columns],
             counters,
         }))

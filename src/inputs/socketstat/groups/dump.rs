@@ -8,7 +8,7 @@ use super::keys::{Keys, Known};
 use super::kind::owner_of;
 use super::table::{self, Sums};
 use crate::inputs::socketstat::socket::{Endpoint, Protocol, Socket, TcpInfo};
-use crate::inputs::socketstat::totals::Ended;
+use crate::inputs::socketstat::totals::{Ended, Owner};
 
 /// A dump in progress. If it is dropped without [`Dump::commit`], it changes nothing.
 pub(in crate::inputs::socketstat) struct Dump<'a> {
@@ -27,6 +27,7 @@ impl Groups {
         kind.totals.begin();
         kind.listening.clear();
         kind.listeners.clear();
+        self.memo.clear();
         let samples = self.samples.len();
         Some(Dump { groups: self, kind: index, samples, committed: false, now: Instant::now() })
     }
@@ -45,7 +46,7 @@ impl Dump<'_> {
 
     /// Adds a socket.
     pub(in crate::inputs::socketstat) fn add(&mut self, socket: &Socket<'_>) {
-        let Groups { keys, kinds, growth, key, single, secret, owners, owned, .. } = &mut *self.groups;
+        let Groups { kinds, growth, secret, owned, .. } = &mut *self.groups;
         let Some(kind) = kinds.get_mut(self.kind) else { return };
         let protocol = kind.protocol;
         let id = identity(protocol, socket, secret);
@@ -58,13 +59,7 @@ impl Dump<'_> {
         }
         kind.queues.recv_q |= socket.recv_q.is_some();
         kind.queues.send_q |= socket.send_q.is_some();
-        if *single {
-            Keys::of_line(protocol, socket, key);
-        } else {
-            let known = Known { listening: &kind.listening, owner, now: self.now };
-            keys.of_socket(protocol, socket, &known, owners, key);
-        }
-        let place = self.place();
+        let place = self.place_of(socket, owner);
         let Groups { table, samples, growth, notes, single, .. } = &mut *self.groups;
         table.add(place, Sums::of_socket(socket.recv_q.unwrap_or(0), socket.send_q.unwrap_or(0)), growth);
         let sample = match &socket.tcp {
@@ -93,7 +88,7 @@ impl Dump<'_> {
 
     /// Adds a connection that was closed since the last gather. Called after all sockets of the dump were added.
     pub(in crate::inputs::socketstat) fn closed(&mut self, socket: &Socket<'_>) {
-        let Groups { keys, kinds, growth, key, owners, owned, stats, counters, .. } = &mut *self.groups;
+        let Groups { kinds, growth, owned, stats, counters, .. } = &mut *self.groups;
         let Some(kind) = kinds.get_mut(self.kind) else { return };
         let Some(id) = socket.cookie else { return };
         let remembered = match kind.totals.closed(id, &socket.tcp, growth) {
@@ -110,18 +105,37 @@ impl Dump<'_> {
         if *owned && owner.is_none() {
             stats.unattributed_bytes = stats.unattributed_bytes.saturating_add(table::bytes(growth));
         }
-        let known = Known { listening: &kind.listening, owner, now: self.now };
-        keys.of_socket(kind.protocol, socket, &known, owners, key);
         let column = counters.len();
         if let Some(closed) = growth.get_mut(column) {
             *closed = 1;
         }
-        let place = self.place();
+        let place = self.place_of(socket, owner);
         let Groups { table, growth, .. } = &mut *self.groups;
         table.add(place, Sums::default(), growth);
         if let Some(closed) = growth.get_mut(column) {
             *closed = 0;
         }
+    }
+
+    /// The place of the group of a socket.
+    fn place_of(&mut self, socket: &Socket<'_>, owner: Option<Owner>) -> usize {
+        let Groups { keys, kinds, key, single, owners, memo, .. } = &mut *self.groups;
+        let Some(kind) = kinds.get(self.kind) else { return usize::MAX };
+        if *single {
+            Keys::of_line(kind.protocol, socket, key);
+            return self.place();
+        }
+        let known = Known { listening: &kind.listening, owner, now: self.now };
+        let parts = keys.parts(kind.protocol, socket, &known);
+        if let Some(place) = parts.and_then(|parts| memo.find(&parts)) {
+            return place;
+        }
+        keys.of_socket(kind.protocol, socket, &known, owners, key);
+        let place = self.place();
+        if let Some(parts) = parts {
+            self.groups.memo.insert(parts, place);
+        }
+        place
     }
 
     /// The place of the group for the current key.

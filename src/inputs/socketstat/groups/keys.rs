@@ -3,10 +3,14 @@
 //! The key of a group consists of the values of its tags, in the order of their names, each followed by a NUL. So keys
 //! compare like tags, and ports with the same name are one group.
 
+mod parts;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
+
+pub(super) use parts::Parts;
 
 use crate::inputs::socketstat::owners::Owners;
 use crate::inputs::socketstat::print::{push_address, push_host, push_port, push_service, push_v6};
@@ -246,8 +250,22 @@ impl Keys {
     /// Writes an address or its network, or the path of a unix socket.
     fn push_address(&self, protocol: Protocol, end: &Endpoint<'_>, text: &mut Vec<u8>) {
         let Some(address) = address(protocol, end) else { return push_host(text, end) };
-        let (network, prefix) = match address {
-            _ if address.is_unspecified() => (address, None),
+        let (network, prefix) = self.network(address);
+        match (network, prefix) {
+            (_, None) => push_address(text, network, false),
+            (IpAddr::V4(_), Some(_)) => push_address(text, network, true),
+            (IpAddr::V6(v6), Some(_)) => push_v6(text, v6),
+        }
+        if let Some(prefix) = prefix {
+            text.push(b'/');
+            push_decimal(text, u64::from(prefix));
+        }
+    }
+
+    /// The network of an address and its prefix length, or the whole address.
+    fn network(&self, address: IpAddr) -> (IpAddr, Option<u32>) {
+        match unmapped(address) {
+            address if address.is_unspecified() => (address, None),
             IpAddr::V4(v4) => {
                 let mask = |prefix| u32::MAX.checked_shl(32 - prefix).unwrap_or(0);
                 let prefix = self.ipv4_prefix;
@@ -258,15 +276,6 @@ impl Keys {
                 let prefix = self.ipv6_prefix;
                 (IpAddr::from((u128::from(v6) & prefix.map_or(u128::MAX, mask)).to_be_bytes()), prefix)
             }
-        };
-        match (network, prefix) {
-            (_, None) => push_address(text, network, false),
-            (IpAddr::V4(_), Some(_)) => push_address(text, network, true),
-            (IpAddr::V6(v6), Some(_)) => push_v6(text, v6),
-        }
-        if let Some(prefix) = prefix {
-            text.push(b'/');
-            push_decimal(text, u64::from(prefix));
         }
     }
 

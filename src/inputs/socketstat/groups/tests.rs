@@ -241,7 +241,8 @@ fn connections_of_ss_are_identified_by_their_endpoints() {
         let mut dump = groups.dump(Protocol::Tcp).unwrap();
         for bytes in bytes {
             let end = |port| Endpoint::Text { address: b"10.0.0.1", port };
-            let tcp = TcpInfo::Printed([Some(*bytes), None, None, None, None, None]);
+            let counters = [Some(*bytes), None, None, None, None, None];
+            let tcp = TcpInfo::Printed(&counters);
             dump.add(&Socket { local: end(b"9"), remote: end(b"80"), tcp, ..Socket::default() });
         }
         dump.commit();

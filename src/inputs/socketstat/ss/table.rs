@@ -228,7 +228,7 @@ impl SsTable {
             netid: cell(&self.cells.netid),
             recv_q: Some(self.cells.recv_q),
             send_q: Some(self.cells.send_q),
-            tcp: TcpInfo::Printed(self.counters),
+            tcp: TcpInfo::Printed(&self.counters),
             ..Socket::default()
         });
     }

@@ -70,10 +70,10 @@ impl Counter {
 
     /// Adds a value to the words of a socket.
     pub(super) fn push(&self, value: u64, words: &mut Vec<u32>) {
-        // The lower half first.
-        let bytes = value.to_le_bytes();
-        let (halves, _) = bytes.as_chunks();
-        words.extend(halves.iter().map(|half| u32::from_le_bytes(*half)).take(self.words()));
+        let [low, high] = [value & u64::from(u32::MAX), value >> 32];
+        for half in [low, high].into_iter().take(self.words()) {
+            words.push(u32::try_from(half).unwrap_or(u32::MAX));
+        }
     }
 
     /// By how much it has grown since it was `before`. It may have wrapped.

@@ -112,7 +112,7 @@ fn connections_of_ss_are_counted() {
     totals.begin();
     totals.row(
         1,
-        &TcpInfo::Printed([Some(1), None, Some(u64::MAX), None, None, Some(2)]),
+        &TcpInfo::Printed(&[Some(1), None, Some(u64::MAX), None, None, Some(2)]),
         Owner::default(),
         &mut growth,
     );
@@ -122,7 +122,7 @@ fn connections_of_ss_are_counted() {
     totals.begin();
     totals.row(
         1,
-        &TcpInfo::Printed([Some(4), None, None, None, None, Some(2)]),
+        &TcpInfo::Printed(&[Some(4), None, None, None, None, Some(2)]),
         Owner::default(),
         &mut growth,
     );
