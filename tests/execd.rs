@@ -155,6 +155,17 @@ fn sigterm_and_sigint_in_a_hung_gather_leave_no_child() {
     }
 }
 
+/// Whether the kernel sends a signal when a descriptor of a process changes (`O_ASYNC`).
+fn is_watching(pid: u32) -> bool {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fdinfo")).expect("the plugin runs");
+    descriptors.flatten().any(|descriptor| {
+        // It may be closed meanwhile.
+        let info = fs::read_to_string(descriptor.path()).unwrap_or_default();
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+        flags.is_some_and(|flags| i32::from_str_radix(flags.trim(), 8).is_ok_and(|flags| flags & 0o20000 != 0))
+    })
+}
+
 #[test]
 fn sigkill_leaves_no_child() {
     let dir = dir();
@@ -162,6 +173,8 @@ fn sigkill_leaves_no_child() {
     let mut plugin = Execd::start(dir.path(), SOCKETS);
     plugin.send(b"\n");
     let pids = hanging_pids(dir.path());
+    // The child runs before the plugin can say whom to kill.
+    wait_until("the kernel will kill the child", || is_watching(plugin.child.id()));
     plugin.signal(Signal::SIGKILL);
     wait_until("no child is left", || !pids.iter().any(|pid| running(*pid)));
 }

@@ -8,9 +8,6 @@ use crate::measure::{Sample, Turns};
 use crate::mode::Mode;
 use crate::{Result, load, setup};
 
-/// The binary under test.
-pub const OURS: &str = env!("CARGO_BIN_EXE_telegraf-execd-network");
-
 /// A program that lists sockets or interfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Contender {
@@ -217,7 +214,7 @@ impl Contenders {
         let program = match contender {
             PeerSockets | PeerNet(_) => self.peer.clone().ok_or("Telegraf's plugins were not built")?,
             StaticNetlink | StaticServices => self.static_binary.clone().ok_or("BENCH_STATIC is not set")?,
-            _ => PathBuf::from(OURS),
+            _ => setup::ours(),
         };
         let mut command = Command::new(program);
         command.arg("-config").arg(self.configuration(contender, stage)?);
@@ -235,6 +232,8 @@ impl Contenders {
         let turns = mode.turns(busy);
         for number in 0..turns {
             mode.prepare(number, stage.size)?;
+            // What runs before a contender leaves more or less in the processor's caches.
+            present.reverse();
             for (contender, turn) in &mut present {
                 turn.take().map_err(|error| format!("{} at {stage:?}: {error}", contender.name()))?;
             }

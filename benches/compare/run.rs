@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::contender::{Contender, Contenders, GROUPS, OURS, SOCKETS, Stage};
+use crate::contender::{Contender, Contenders, GROUPS, SOCKETS, Stage};
 use crate::measure::{self, megabytes};
 use crate::mode::Mode;
 use crate::options::Options;
@@ -19,7 +19,7 @@ const STARTS: usize = 20;
 /// Measures everything, prints the report, and saves it with `--save`.
 pub fn all(options: &Options) -> Result<()> {
     let contenders = Contenders::new()?;
-    let mut results = Results { binary: megabytes(fs::metadata(OURS)?.len()), ..Results::default() };
+    let mut results = Results { binary: megabytes(fs::metadata(setup::ours())?.len()), ..Results::default() };
     starts(&contenders, &mut results)?;
     sockets(options, &contenders, &mut results)?;
     interfaces(options, &contenders, &mut results)?;

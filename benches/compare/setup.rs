@@ -6,14 +6,14 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use crate::{Result, options};
 
+#[path = "../../tests/support/telegraf_build.rs"]
+mod telegraf_build;
+
+const OURS: &str = "BENCH_OURS";
 const PEER: &str = "BENCH_PEER";
 const TELEGRAF: &str = "TELEGRAF_BIN";
 const STATIC: &str = "BENCH_STATIC";
 const INSIDE: &str = "BENCH_IN_NAMESPACE";
-
-/// The measured release of Telegraf, as pinned in `benches/peer/go.mod`.
-const TELEGRAF_VERSION: &str = "1.39.3";
-const TELEGRAF_TAGS: &str = "custom,inputs.execd,inputs.net,inputs.socketstat,outputs.file,outputs.discard,outputs.influxdb,parsers.influx,serializers.influx";
 
 /// Sets the loopback up, and mounts /sys with the interfaces of the namespace.
 const INSIDE_SCRIPT: &str =
@@ -22,6 +22,12 @@ const INSIDE_SCRIPT: &str =
 /// Whether this process is the one in the namespace.
 pub fn is_inside() -> bool {
     env::var_os(INSIDE).is_some()
+}
+
+/// The binary under test. The one that `cargo bench` builds also has what the dev-dependencies turn on in their
+/// dependencies.
+pub fn ours() -> PathBuf {
+    env::var_os(OURS).unwrap_or_else(|| env!("CARGO_BIN_EXE_telegraf-execd-network").into()).into()
 }
 
 /// Telegraf's plugins with Telegraf's shim, if they could be built.
@@ -78,13 +84,9 @@ fn build_peer(target: &Path) -> Result<PathBuf> {
 
 /// The tests build it in the same directory.
 fn build_telegraf(target: &Path) -> Result<PathBuf> {
-    let bin = target.join(format!("telegraf-{TELEGRAF_VERSION}"));
-    let telegraf = bin.join("telegraf");
+    let telegraf = telegraf_build::path(target);
     if !telegraf.exists() {
-        let module = format!("github.com/influxdata/telegraf/cmd/telegraf@v{TELEGRAF_VERSION}");
-        let mut go = Command::new("go");
-        go.args(["install", "-tags", TELEGRAF_TAGS, &module]).env("GOBIN", &bin).env("CGO_ENABLED", "0");
-        ended("go install of Telegraf", go.status()?)?;
+        telegraf_build::build(&telegraf)?;
     }
     Ok(telegraf)
 }

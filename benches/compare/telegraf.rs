@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::Result;
-use crate::contender::{Contender, Contenders, OURS, Stage};
+use crate::contender::{Contender, Contenders, Stage};
 use crate::measure::cpu_of;
 use crate::mode::Mode;
 use crate::setup;
@@ -90,7 +90,8 @@ pub fn measure_net(contenders: &Contenders, stage: &Stage, rounds: usize) -> Res
 fn execd(contenders: &Contenders, contender: Contender, stage: &Stage) -> Result<String> {
     let config = contenders.configuration(contender, stage)?;
     Ok(format!(
-        "[[inputs.execd]]\n  command = [\"{OURS}\", \"--config\", \"{}\"]\n  signal = \"STDIN\"\n  data_format = \"influx\"\n",
+        "[[inputs.execd]]\n  command = [\"{}\", \"--config\", \"{}\"]\n  signal = \"STDIN\"\n  data_format = \"influx\"\n",
+        setup::ours().display(),
         config.display()
     ))
 }

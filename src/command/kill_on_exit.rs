@@ -26,6 +26,9 @@ mod linux {
     /// sends the signal of `F_SETSIG` to the owner of the reading end (`F_SETOWN` and `O_ASYNC`, see fcntl(2)). The
     /// kernel stores the process group itself and not its id, so a reused id is not hit. `PR_SET_PDEATHSIG` would need
     /// code between fork and exec, for which the standard library opens a socket pair, which ss lists.
+    ///
+    /// If this process is killed between the start of a child and [`KillOnExit::watch`], some microseconds later, the
+    /// child is not killed. It ends at its next write to the closed pipe, unless it hangs.
     #[derive(Debug)]
     pub(in crate::command) struct KillOnExit {
         reader: PipeReader,

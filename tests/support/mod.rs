@@ -20,6 +20,7 @@ pub mod sock_diag;
 #[cfg(target_os = "linux")]
 pub mod tcp_info;
 pub mod telegraf;
+mod telegraf_build;
 pub mod unprivileged;
 pub mod zoo;
 

@@ -14,11 +14,7 @@ use tempfile::TempDir;
 use super::execd::children;
 use super::needs::find;
 use super::skip::{say, skipped};
-use super::{namespace, running, wait_until, write};
-
-const VERSION: &str = "1.39.3";
-/// `outputs.influxdb` is for `dashboards/test`, which reads both constants.
-const TAGS: &str = "custom,inputs.execd,inputs.net,inputs.socketstat,outputs.file,outputs.discard,outputs.influxdb,parsers.influx,serializers.influx";
+use super::{namespace, running, telegraf_build, wait_until, write};
 
 /// The path of Telegraf, or why there is none.
 fn telegraf() -> &'static Result<PathBuf, String> {
@@ -28,32 +24,16 @@ fn telegraf() -> &'static Result<PathBuf, String> {
             return Ok(path.into());
         }
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
-        let bin = target.join(format!("telegraf-{VERSION}"));
-        let telegraf = bin.join("telegraf");
+        let telegraf = telegraf_build::path(target);
         if !telegraf.exists() {
-            build(&bin)?;
+            if find("go").is_none() {
+                return Err("needs TELEGRAF_BIN, or Go to build Telegraf".to_owned());
+            }
+            say(&format!("Building Telegraf at {}: about 90 s, once", telegraf.display()));
+            telegraf_build::build(&telegraf)?;
         }
         Ok(telegraf)
     })
-}
-
-/// Builds Telegraf into the directory `bin`.
-fn build(bin: &Path) -> Result<(), String> {
-    if find("go").is_none() {
-        return Err("needs TELEGRAF_BIN, or Go to build Telegraf".to_owned());
-    }
-    say(&format!("Building Telegraf {VERSION} into {}: about 90 s, once", bin.display()));
-    let module = format!("github.com/influxdata/telegraf/cmd/telegraf@v{VERSION}");
-    let mut go = Command::new("go");
-    go.args(["install", "-tags", TAGS, &module]).env("GOBIN", bin).env("CGO_ENABLED", "0");
-    let output = go.output().map_err(|error| format!("needs Go to build Telegraf: go: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().next_back().unwrap_or_default();
-    output
-        .status
-        .success()
-        .then_some(())
-        .ok_or_else(|| format!("needs Telegraf: go install {module}: {last}"))
 }
 
 /// The path of Telegraf inside a network namespace. `None` outside, where the test has run or was skipped.
