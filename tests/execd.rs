@@ -162,7 +162,8 @@ fn is_watching(pid: u32) -> bool {
         // It may be closed meanwhile.
         let info = fs::read_to_string(descriptor.path()).unwrap_or_default();
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-        flags.is_some_and(|flags| i32::from_str_radix(flags.trim(), 8).is_ok_and(|flags| flags & 0o20000 != 0))
+        flags
+            .is_some_and(|flags| i32::from_str_radix(flags.trim(), 8).is_ok_and(|flags| flags & 0o20000 != 0))
     })
 }
 

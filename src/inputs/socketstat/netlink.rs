@@ -93,15 +93,18 @@ impl Source for Netlink {
         interfaces.forget();
         let mut rows = Rows::default();
         let mut skipped = Skipped::default();
-        let supported =
-            ask(dumper, query, &mut |family, payload| match rows.parse(query.protocol, family, payload) {
-                Some(mut socket) => {
-                    socket.local.name_device(|index| interfaces.name(index));
-                    each(&socket);
-                }
-                None => skipped.add(None, payload),
-            })
-            .map_err(|error| source_error(query.protocol, error))?;
+        let supported = ask(dumper, query, &mut |family, payload| match &mut rows.parse(
+            query.protocol,
+            family,
+            payload,
+        ) {
+            Some(socket) => {
+                socket.local.name_device(|index| interfaces.name(index));
+                each(socket);
+            }
+            None => skipped.add(None, payload),
+        })
+        .map_err(|error| source_error(query.protocol, error))?;
         if !supported {
             return self.unsupported(query, each);
         }

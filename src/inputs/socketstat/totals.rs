@@ -181,7 +181,12 @@ impl Totals {
                 counter.push(*value, &mut self.next.words);
             }
             if let Some(before) = before {
-                counter::subtract(&self.counters, before, growth);
+                if self.next.words.get(start..) == Some(before) {
+                    // Most connections are idle.
+                    growth.fill(0);
+                } else {
+                    counter::subtract(&self.counters, before, growth);
+                }
             }
         }
         self.next.push(id, Mark { seen: false, missed });

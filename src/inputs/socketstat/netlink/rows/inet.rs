@@ -41,14 +41,12 @@ pub(super) fn parse<'a>(protocol: Protocol, payload: &'a [u8], inode_before: &mu
     let cookie = [number::<u32>(fixed, 44)?, number::<u32>(fixed, 48)?].map(u64::from);
     let cookie = cookie[0] | cookie[1] << 32;
     let device = Device::of_index(number(fixed, 40)?);
-    let end = |port: usize, at: usize, device| {
-        // Ports are in network byte order.
-        let port = number(fixed, port).map(u16::from_be)?;
-        Some(Endpoint::Inet { address: address(fixed, at)?, port, device, v6only })
-    };
+    // In network byte order.
+    let [local_port, remote_port] = [number(fixed, 4)?, number(fixed, 6)?].map(u16::from_be);
+    let (local, remote) = (address(fixed, 8)?, address(fixed, 24)?);
     Some(Socket {
-        local: end(4, 8, device)?,
-        remote: end(6, 24, Device::Any)?,
+        local: Endpoint::Inet { address: local, port: local_port, device, v6only },
+        remote: Endpoint::Inet { address: remote, port: remote_port, device: Device::Any, v6only },
         state: if is_association { State::Association(state) } else { State::Number(state) },
         recv_q: number::<u32>(fixed, 56).map(u64::from),
         send_q: number::<u32>(fixed, 60).map(u64::from),
