@@ -14,6 +14,7 @@ mod lines;
 mod memo;
 mod notes;
 mod options;
+mod parts;
 mod rank;
 mod spread;
 mod table;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Groups;
 use super::keys::{Keys, Known};
 use super::kind::owner_of;
+use super::parts;
 use super::table::{self, Sums};
 use crate::inputs::socketstat::socket::{Endpoint, Protocol, Socket, TcpInfo};
 use crate::inputs::socketstat::totals::{Ended, Owner};
@@ -126,7 +127,7 @@ impl Dump<'_> {
             return self.place();
         }
         let known = Known { listening: &kind.listening, owner, now: self.now };
-        let parts = keys.parts(kind.protocol, socket, &known);
+        let parts = parts::of_socket(keys, kind.protocol, socket, &known);
         if let Some(place) = parts.and_then(|parts| memo.find(&parts)) {
             return place;
         }

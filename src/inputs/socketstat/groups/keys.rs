@@ -3,14 +3,10 @@
 //! The key of a group consists of the values of its tags, in the order of their names, each followed by a NUL. So keys
 //! compare like tags, and ports with the same name are one group.
 
-mod parts;
-
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
-
-pub(super) use parts::Parts;
 
 use crate::inputs::socketstat::owners::Owners;
 use crate::inputs::socketstat::print::{push_address, push_host, push_port, push_service, push_v6};
@@ -47,7 +43,7 @@ pub(in crate::inputs::socketstat) enum Key {
 
 impl Key {
     /// Every key, in the order of the tags' names.
-    const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Cgroup,
         Self::Device,
         Self::Direction,
@@ -263,7 +259,7 @@ impl Keys {
     }
 
     /// The network of an address and its prefix length, or the whole address.
-    fn network(&self, address: IpAddr) -> (IpAddr, Option<u32>) {
+    pub(super) fn network(&self, address: IpAddr) -> (IpAddr, Option<u32>) {
         match unmapped(address) {
             address if address.is_unspecified() => (address, None),
             IpAddr::V4(v4) => {

@@ -1,7 +1,7 @@
 //! Remembers the groups of the last sockets of a dump, so that the same tags are not written and looked up again for
 //! each socket.
 
-use super::keys::Parts;
+use super::parts::Parts;
 
 /// Each slot holds the last group whose parts belong there.
 #[derive(Debug)]
