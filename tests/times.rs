@@ -94,7 +94,7 @@ fn parent_killed() -> Duration {
     let mut plugin = command(dir.path(), NET);
     plugin.stdin(holder.stdout.take().expect("stdout is a pipe"));
     let plugin = Execd::spawn(plugin);
-    wait_until("its handlers are installed", || catches_triggers(plugin.pid()));
+    wait_until("its handlers are installed", || has_handlers(plugin.pid()));
     let begin = Instant::now();
     holder.kill().expect("cat can be killed");
     let took = end_of(plugin.child, begin);
@@ -118,7 +118,7 @@ fn after_the_deadline(program: &str, section: &str) -> Duration {
     let dir = dir();
     fake(dir.path(), program, "exec /bin/sleep 1000");
     let mut plugin = Execd::start(dir.path(), &format!("{section}{NET}"));
-    wait_until("its handlers are installed", || catches_triggers(plugin.pid()));
+    wait_until("its handlers are installed", || has_handlers(plugin.pid()));
     let begin = Instant::now();
     plugin.gather();
     let took = begin.elapsed();
@@ -136,19 +136,21 @@ fn no_time_exceeds_ten_times_its_limit() {
     }
 }
 
-/// Whether the process has handlers for all signals that trigger a gather.
-fn catches_triggers(pid: i32) -> bool {
+/// Whether the process has all its handlers: those for signals that trigger a gather or end it, and then that for
+/// SIGXFSZ, which it installs last.
+fn has_handlers(pid: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("SigCgt");
     let caught = u64::from_str_radix(caught.trim(), 16).expect("a number");
-    TRIGGERS.iter().all(|signal| caught & (1 << (*signal as i32 - 1)) != 0)
+    let mut handled = TRIGGERS.into_iter().chain([Signal::SIGTERM, Signal::SIGINT, Signal::SIGXFSZ]);
+    handled.all(|signal| caught & (1 << (signal as i32 - 1)) != 0)
 }
 
 /// Starts the plugin, waits until its handlers are installed, and sends the signal at once.
 fn signalled_at_once(dir: &Path, signal: Signal) -> Execd {
     let plugin = Execd::start(dir, NET);
     let begin = Instant::now();
-    while !catches_triggers(plugin.pid()) {
+    while !has_handlers(plugin.pid()) {
         assert!(begin.elapsed() < Duration::from_secs(30), "it has no handlers");
     }
     plugin.signal(signal);
